@@ -1,1 +1,8 @@
-//! placeholder
+//! The telemetry engine of Icecore: what metrics, logs and traces are, where they lie, and how they are found again.
+
+pub mod clock;
+pub mod ids;
+pub mod labels;
+pub mod limits;
+pub mod matcher;
+pub mod time;
