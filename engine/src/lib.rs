@@ -1,5 +1,6 @@
 //! The telemetry engine of Icecore: what metrics, logs and traces are, where they lie, and how they are found again.
 
+pub mod budget;
 pub mod clock;
 pub mod ids;
 pub mod labels;
