@@ -64,9 +64,7 @@ impl fmt::Debug for TenantId {
 
 /// A tenant's name broke a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a tenant's name has 1 to {TENANT_NAME_BYTES_MAX} characters of A-Z a-z 0-9 . _ - and is neither . nor .."
-)]
+#[error("a tenant's name has 1 to {TENANT_NAME_BYTES_MAX} characters of A-Z a-z 0-9 . _ - and is neither . nor ..")]
 pub struct InvalidTenant;
 
 /// The three kinds of telemetry.
@@ -109,10 +107,7 @@ impl FromStr for Signal {
     type Err = ();
 
     fn from_str(name: &str) -> Result<Self, ()> {
-        Self::ALL
-            .into_iter()
-            .find(|signal| signal.as_str() == name)
-            .ok_or(())
+        Self::ALL.into_iter().find(|signal| signal.as_str() == name).ok_or(())
     }
 }
 
@@ -138,9 +133,7 @@ impl StoreId {
     /// The seed of every hash that this store writes down.
     pub fn hash_seed(self) -> u64 {
         let (low, _) = self.0.split_at(8);
-        low.iter()
-            .rev()
-            .fold(0, |seed, byte| seed << 8 | u64::from(*byte))
+        low.iter().rev().fold(0, |seed, byte| seed << 8 | u64::from(*byte))
     }
 }
 

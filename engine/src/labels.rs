@@ -179,8 +179,7 @@ impl LabelsBuilder {
         if self.metric.contains('\0') {
             return Err(InvalidLabels::NulInMetric);
         }
-        let mut key =
-            String::with_capacity(self.metric.len() + self.text.len() + 3 + 6 * spans.len());
+        let mut key = String::with_capacity(self.metric.len() + self.text.len() + 3 + 6 * spans.len());
         key.push_str(&self.metric);
         key.push_str("\0{");
         let mut previous = None;
@@ -198,10 +197,7 @@ impl LabelsBuilder {
             previous = Some(name);
             push_json_string(&mut key, name);
             key.push(':');
-            push_json_string(
-                &mut key,
-                self.text.get(span.middle..span.end).unwrap_or_default(),
-            );
+            push_json_string(&mut key, self.text.get(span.middle..span.end).unwrap_or_default());
         }
         key.push('}');
         if key.len() > SERIES_KEY_BYTES_MAX {
@@ -239,9 +235,7 @@ pub fn push_json_string(out: &mut String, text: &str) {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLabels {
     /// More labels than `LABELS_PER_SERIES_MAX`.
-    #[error(
-        "a series has {0} labels; at most {LABELS_PER_SERIES_MAX} are kept: drop some at the sender"
-    )]
+    #[error("a series has {0} labels; at most {LABELS_PER_SERIES_MAX} are kept: drop some at the sender")]
     TooMany(usize),
     /// A longer key than `SERIES_KEY_BYTES_MAX`.
     #[error(

@@ -1,10 +1,5 @@
 //! Keys are canonical: whatever order labels come in, one series has one key, and its labels read back.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::collections::BTreeMap;
 
@@ -24,15 +19,7 @@ fn key(metric: &str, labels: &[(&str, &str)]) -> Result<SeriesKey, InvalidLabels
 #[test]
 fn order_of_arrival_does_not_matter() {
     let a = key("up", &[("job", "api"), ("instance", "a\"b\\\n\u{1}é")]).unwrap();
-    let b = key(
-        "up",
-        &[
-            ("instance", "a\"b\\\n\u{1}é"),
-            ("job", "api"),
-            ("empty", ""),
-        ],
-    )
-    .unwrap();
+    let b = key("up", &[("instance", "a\"b\\\n\u{1}é"), ("job", "api"), ("empty", "")]).unwrap();
     assert_eq!(a, b);
     assert_eq!(
         a.as_str(),
@@ -57,10 +44,7 @@ fn labels_that_name_no_series_are_refused() {
     assert_eq!(key("m", &[("", "1")]), Err(InvalidLabels::EmptyName));
     assert_eq!(key("m\0", &[]), Err(InvalidLabels::NulInMetric));
     let long = "x".repeat(SERIES_KEY_BYTES_MAX);
-    assert!(matches!(
-        key("m", &[("a", &long)]),
-        Err(InvalidLabels::TooLong(_))
-    ));
+    assert!(matches!(key("m", &[("a", &long)]), Err(InvalidLabels::TooLong(_))));
 }
 
 proptest! {
