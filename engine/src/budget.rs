@@ -131,13 +131,7 @@ pub enum MemoryGroup {
 
 impl MemoryGroup {
     /// Every group.
-    pub const ALL: [Self; 5] = [
-        Self::Metrics,
-        Self::Logs,
-        Self::Traces,
-        Self::Upkeep,
-        Self::Queries,
-    ];
+    pub const ALL: [Self; 5] = [Self::Metrics, Self::Logs, Self::Traces, Self::Upkeep, Self::Queries];
 
     /// Hundredths of the usable bytes that are the group's own.
     pub const fn share_percent(self) -> u64 {
@@ -219,11 +213,7 @@ impl MemoryBudget {
     }
 
     /// Reserves `bytes`; they are given back when the reservation is dropped. Never waits.
-    pub fn try_reserve(
-        self: &Arc<Self>,
-        class: MemoryClass,
-        bytes: u64,
-    ) -> Result<Reservation, BudgetExceeded> {
+    pub fn try_reserve(self: &Arc<Self>, class: MemoryClass, bytes: u64) -> Result<Reservation, BudgetExceeded> {
         self.take(class, bytes)?;
         Ok(Reservation {
             budget: Arc::clone(self),
@@ -244,10 +234,7 @@ impl MemoryBudget {
     /// Bytes the group holds beyond its own share while another group was short of its share: what it should give
     /// back soon (by an early flush, by evicting cache blocks).
     pub fn borrowed_bytes(&self, group: MemoryGroup) -> u64 {
-        self.books
-            .lock()
-            .used_by(group)
-            .saturating_sub(self.share_bytes(group))
+        self.books.lock().used_by(group).saturating_sub(self.share_bytes(group))
     }
 
     /// What is reserved now.

@@ -2,8 +2,10 @@
 
 pub mod budget;
 pub mod clock;
+pub mod histogram;
 pub mod ids;
 pub mod labels;
 pub mod limits;
 pub mod matcher;
+pub mod schema;
 pub mod time;

@@ -18,3 +18,9 @@ pub const LABELS_PER_SERIES_MAX: usize = 128;
 pub const SERIES_KEY_BYTES_MAX: usize = 16 * 1024;
 /// Smallest memory limit an engine opens with, in bytes.
 pub const MEMORY_BYTES_MIN: u64 = 32 * 1024 * 1024;
+/// Seconds of a slice when the writer is not told otherwise.
+pub const SLICE_LENGTH_S: i64 = 7_200;
+/// Rows that a page of times and values aims at: small enough that one series costs little, large enough to compress.
+pub const PAGE_ROWS: usize = 4_096;
+/// zstd's level for pages and index blocks: higher ones cost more than they save.
+pub const ZSTD_LEVEL: i32 = 1;

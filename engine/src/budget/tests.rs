@@ -1,10 +1,5 @@
 //! The sum of all reservations never passes the usable part, and no group can be pushed below its floor.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use proptest::prelude::*;
 
@@ -26,10 +21,7 @@ fn idle_shares_are_lent_but_half_of_each_is_kept() {
         MemoryClass::Merge,
     ] {
         let floor = budget.share_bytes(group_class.group()) / 2;
-        assert!(
-            budget.try_reserve(group_class, floor).is_ok(),
-            "{group_class}"
-        );
+        assert!(budget.try_reserve(group_class, floor).is_ok(), "{group_class}");
     }
     let refused = budget
         .try_reserve(MemoryClass::Heads(Signal::Logs), 100 * MIB)
@@ -51,9 +43,7 @@ fn classes_are_listed_where_their_index_points() {
 #[test]
 fn bytes_move_between_classes_and_come_back() {
     let budget = MemoryBudget::new(100 * MIB);
-    let mut whole = budget
-        .try_reserve(MemoryClass::Decode(Signal::Metrics), 10)
-        .unwrap();
+    let mut whole = budget.try_reserve(MemoryClass::Decode(Signal::Metrics), 10).unwrap();
     let mut part = whole.split(4);
     part.reclassify(MemoryClass::Heads(Signal::Metrics));
     let used = |class: MemoryClass| budget.usage().classes[class.index()].used_bytes;
