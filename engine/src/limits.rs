@@ -24,3 +24,31 @@ pub const SLICE_LENGTH_S: i64 = 7_200;
 pub const PAGE_ROWS: usize = 4_096;
 /// zstd's level for pages and index blocks: higher ones cost more than they save.
 pub const ZSTD_LEVEL: i32 = 1;
+/// A segment of the write-ahead log is this share of the memory limit, unless it is given.
+pub const WAL_SEGMENT_MEMORY_SHARE: u64 = 8;
+/// Smallest segment of the write-ahead log that is chosen by the engine, in bytes.
+pub const WAL_SEGMENT_BYTES_MIN: u64 = 4 * 1024 * 1024;
+/// Largest segment of the write-ahead log that is chosen by the engine, in bytes.
+pub const WAL_SEGMENT_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// A head is frozen when it holds this share of the memory limit.
+pub const HEAD_MEMORY_SHARE: u64 = 16;
+/// Rows of one head at most: positions in it are 32 bits wide.
+pub const HEAD_ROWS_MAX: u32 = 1 << 30;
+/// Parts of one partition that are close in size and merged at once.
+pub const MERGE_FANIN: usize = 4;
+/// Parts that one merge reads at most.
+pub const MERGE_PARTS_MAX: usize = 32;
+/// Damaged parts and segments kept in `quarantine/`, in bytes; the oldest go beyond it.
+pub const QUARANTINE_BYTES_MAX: u64 = 1 << 30;
+/// Exemplars kept for one tenant; the oldest go beyond it.
+pub const EXEMPLARS_PER_TENANT_MAX: usize = 100_000;
+/// Metrics whose type, unit and help are kept for one tenant.
+pub const METADATA_PER_TENANT_MAX: usize = 20_000;
+/// A clock that moved ahead by more than this between two ticks must stand for `CLOCK_JUMP_TICKS` ticks before anything is dropped for its age, in seconds.
+pub const CLOCK_JUMP_S: i64 = 86_400;
+/// Ticks that confirm a clock that jumped.
+pub const CLOCK_JUMP_TICKS: u32 = 3;
+/// Late parts of a closed partition reach its large part when they hold one row in so many of it.
+pub const LATE_ROWS_SHARE: u64 = 8;
+/// Late parts of a closed partition reach its large part at the latest after this time, in seconds.
+pub const LATE_MERGE_DELAY_S: i64 = 86_400;
