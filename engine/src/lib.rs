@@ -11,6 +11,7 @@ pub mod limits;
 pub mod matcher;
 pub mod options;
 pub mod outcome;
+pub mod part;
 pub mod reason;
 pub mod schema;
 pub mod store;
