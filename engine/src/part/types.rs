@@ -80,6 +80,8 @@ pub struct SamplesChunk<'a> {
     pub values: &'a [f64],
     /// One start time per timestamp, in milliseconds, 0 where unknown; absent where no sample has one or nobody asked.
     pub start_timestamps: Option<&'a [i64]>,
+    /// Of every sample of the chunk: `rate` and `increase` add up what is delta instead of taking differences.
+    pub temporality: Temporality,
     /// One per timestamp, absent where the chunk has none.
     pub histograms: Option<&'a [Option<NativeHistogram>]>,
 }
