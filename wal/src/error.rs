@@ -37,9 +37,7 @@ pub enum WalError {
         supported: u32,
     },
     /// The log is damaged and was opened with `strict`. Open it without, and the rest is served.
-    #[error(
-        "the log is damaged and strict recovery refuses it: {detail}; without strict recovery the rest is served"
-    )]
+    #[error("the log is damaged and strict recovery refuses it: {detail}; without strict recovery the rest is served")]
     Damaged {
         /// The first damage found.
         detail: String,
@@ -70,11 +68,7 @@ impl WalError {
 
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WalError {
         let path = path.to_owned();
-        move |source| WalError::Io {
-            action,
-            path,
-            source,
-        }
+        move |source| WalError::Io { action, path, source }
     }
 
     /// Whether the same call may succeed later without anything being changed.
@@ -103,9 +97,7 @@ pub enum AppendError<T> {
         attachment: T,
     },
     /// The record can never be taken: make it smaller.
-    #[error(
-        "a record of {record_bytes} bytes passes the limit of {limit_bytes}; split it, or raise queue_bytes_max"
-    )]
+    #[error("a record of {record_bytes} bytes passes the limit of {limit_bytes}; split it, or raise queue_bytes_max")]
     TooLarge {
         /// Bytes of the body.
         record_bytes: u64,
@@ -135,10 +127,7 @@ impl<T> AppendError<T> {
 
     /// Whether the same record may be taken later.
     pub fn is_retryable(&self) -> bool {
-        matches!(
-            self,
-            AppendError::Full { .. } | AppendError::Poisoned { .. }
-        )
+        matches!(self, AppendError::Full { .. } | AppendError::Poisoned { .. })
     }
 }
 

@@ -65,10 +65,8 @@ impl WalOptions {
     /// The defaults, with segments of a quarter and a queue of a sixteenth of a memory limit where that is less.
     pub fn for_memory(store_id: [u8; 16], memory_bytes: u64) -> WalOptions {
         WalOptions {
-            segment_bytes: (memory_bytes / 4)
-                .clamp(limits::SEGMENT_BYTES_FLOOR, limits::SEGMENT_BYTES_DEFAULT),
-            queue_bytes_max: (memory_bytes / 16)
-                .clamp(limits::QUEUE_BYTES_FLOOR, limits::QUEUE_BYTES_MAX_DEFAULT),
+            segment_bytes: (memory_bytes / 4).clamp(limits::SEGMENT_BYTES_FLOOR, limits::SEGMENT_BYTES_DEFAULT),
+            queue_bytes_max: (memory_bytes / 16).clamp(limits::QUEUE_BYTES_FLOOR, limits::QUEUE_BYTES_MAX_DEFAULT),
             ..WalOptions::new(store_id)
         }
     }

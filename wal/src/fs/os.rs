@@ -1,5 +1,7 @@
 //! The operating system's file system behind [`Fs`].
 
+#![expect(clippy::disallowed_methods, reason = "this is the one place that calls the system's file functions")]
+
 use std::any::Any;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -105,9 +107,7 @@ impl Fs for OsFs {
         }
         // The owner's process id, for the message of the one that is refused. The lock itself does not need it, so a full
         // disk must not stop a start.
-        let _ = file
-            .set_len(0)
-            .and_then(|()| writeln!(file, "{}", std::process::id()));
+        let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
         Ok(Box::new(file))
     }
 }

@@ -139,11 +139,7 @@ impl SimFs {
     /// As [`SimFs::survivor`], by a policy of the caller's.
     pub fn survivor_with(&self, policy: &CrashPolicy) -> SimFs {
         let state = self.0.lock();
-        SimFs::from_disk(
-            state.disk.survivor(policy),
-            policy.seed,
-            state.capacity_bytes,
-        )
+        SimFs::from_disk(state.disk.survivor(policy), policy.seed, state.capacity_bytes)
     }
 
     /// The live content of a file; not counted as a call.
@@ -260,11 +256,9 @@ impl Fs for SimFs {
     fn free_bytes(&self, _path: &Path) -> io::Result<u64> {
         let state = self.0.lock();
         state.schedule.check_alive()?;
-        Ok(state
-            .capacity_bytes
-            .map_or(FREE_BYTES_UNLIMITED, |capacity| {
-                capacity.saturating_sub(state.disk.used_bytes())
-            }))
+        Ok(state.capacity_bytes.map_or(FREE_BYTES_UNLIMITED, |capacity| {
+            capacity.saturating_sub(state.disk.used_bytes())
+        }))
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Any + Send + Sync>> {

@@ -1,9 +1,4 @@
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 //! Both file systems keep the same contract; the simulated one keeps its promises about crashes and faults.
 
 use std::io::ErrorKind;
@@ -32,10 +27,7 @@ fn a_written_file_reads_back_through_every_door() {
         let read = fs.open_read(&path).unwrap();
         assert_eq!(&read.read_at(0, 11).unwrap()[..], b"hello world");
         assert_eq!(&read.read_at(6, 5).unwrap()[..], b"world");
-        assert_eq!(
-            read.read_at(7, 5).unwrap_err().kind(),
-            ErrorKind::UnexpectedEof
-        );
+        assert_eq!(read.read_at(7, 5).unwrap_err().kind(), ErrorKind::UnexpectedEof);
         let map = fs.map(&path).unwrap();
         assert_eq!(&map[..], b"hello world");
         assert_eq!(map.as_ptr().align_offset(8), 0);
@@ -49,16 +41,10 @@ fn names_behave_alike() {
     both(|fs, dir| {
         let (a, b, c) = (dir.join("a"), dir.join("b"), dir.join("c"));
         fs.create(&a).unwrap().write_at(b"a", 0).unwrap();
-        assert_eq!(
-            fs.create(&a).err().unwrap().kind(),
-            ErrorKind::AlreadyExists
-        );
+        assert_eq!(fs.create(&a).err().unwrap().kind(), ErrorKind::AlreadyExists);
         assert_eq!(fs.open_read(&b).unwrap_err().kind(), ErrorKind::NotFound);
         fs.hard_link(&a, &b).unwrap();
-        assert_eq!(
-            fs.hard_link(&a, &b).unwrap_err().kind(),
-            ErrorKind::AlreadyExists
-        );
+        assert_eq!(fs.hard_link(&a, &b).unwrap_err().kind(), ErrorKind::AlreadyExists);
         fs.create(&c).unwrap();
         fs.rename(&a, &c).unwrap();
         let entries = fs.list(dir).unwrap();
@@ -67,12 +53,7 @@ fn names_behave_alike() {
         let deep = dir.join("d").join("e");
         fs.create_dir_all(&deep).unwrap();
         fs.create_dir_all(&deep).unwrap();
-        assert!(
-            fs.list(dir)
-                .unwrap()
-                .iter()
-                .any(|e| e.name == "d" && e.is_dir)
-        );
+        assert!(fs.list(dir).unwrap().iter().any(|e| e.name == "d" && e.is_dir));
         assert_eq!(
             fs.remove_dir(&dir.join("d")).unwrap_err().kind(),
             ErrorKind::DirectoryNotEmpty
@@ -140,11 +121,7 @@ fn unsynced_writes_are_lost_torn_and_reordered_by_some_seed() {
     let (mut lost, mut torn, mut reordered, mut whole) = (false, false, false, false);
     for seed in 0..500 {
         let content = fs.survivor(seed).content(path).unwrap();
-        assert_eq!(
-            content,
-            fs.survivor(seed).content(path).unwrap(),
-            "repeatable"
-        );
+        assert_eq!(content, fs.survivor(seed).content(path).unwrap(), "repeatable");
         assert_eq!(content.len(), 2048);
         let sectors: Vec<u8> = content.chunks(512).map(|sector| sector[0]).collect();
         assert!(content.chunks(512).all(|s| s.iter().all(|b| *b == s[0])));
@@ -168,11 +145,7 @@ fn a_failed_sync_is_not_mended_by_a_second_one() {
         fs.fail(Fault::new(Call::Sync, 1, FaultError::EIO));
         assert_eq!(file.sync_data().unwrap_err().raw_os_error(), Some(5));
         file.sync_data().unwrap();
-        assert_eq!(
-            fs.content(path).unwrap(),
-            b"x",
-            "the page cache still has it"
-        );
+        assert_eq!(fs.content(path).unwrap(), b"x", "the page cache still has it");
         let survivor = fs.survivor_with(&CrashPolicy::KEEP_ALL);
         forgotten |= survivor.content(path).unwrap().is_empty();
     }
@@ -183,24 +156,14 @@ fn a_failed_sync_is_not_mended_by_a_second_one() {
 fn faults_hit_the_nth_call_once_or_from_then_on() {
     let fs = SimFs::new();
     let mut file = fs.create(Path::new("a.wal")).unwrap();
-    fs.fail(
-        Fault::new(Call::Write, 2, FaultError::ENOSPC)
-            .short()
-            .on(".wal"),
-    );
+    fs.fail(Fault::new(Call::Write, 2, FaultError::ENOSPC).short().on(".wal"));
     file.write_at(b"1234", 0).unwrap();
-    assert_eq!(
-        file.write_at(b"5678", 4).unwrap_err().kind(),
-        ErrorKind::StorageFull
-    );
+    assert_eq!(file.write_at(b"5678", 4).unwrap_err().kind(), ErrorKind::StorageFull);
     assert_eq!(fs.content(Path::new("a.wal")).unwrap(), b"123456");
     file.write_at(b"5678", 4).unwrap();
     fs.fail(Fault::new(Call::Write, 1, FaultError::Kind(ErrorKind::TimedOut)).sticky());
     for _ in 0..3 {
-        assert_eq!(
-            file.write_at(b"x", 0).unwrap_err().kind(),
-            ErrorKind::TimedOut
-        );
+        assert_eq!(file.write_at(b"x", 0).unwrap_err().kind(), ErrorKind::TimedOut);
     }
     fs.heal();
     file.write_at(b"x", 0).unwrap();
@@ -228,10 +191,7 @@ fn a_full_disk_refuses_growth_and_nothing_else() {
     fs.set_capacity_bytes(Some(4));
     file.write_at(b"1234", 0).unwrap();
     assert_eq!(fs.free_bytes(Path::new("a")).unwrap(), 0);
-    assert_eq!(
-        file.write_at(b"5", 4).unwrap_err().kind(),
-        ErrorKind::StorageFull
-    );
+    assert_eq!(file.write_at(b"5", 4).unwrap_err().kind(), ErrorKind::StorageFull);
     file.write_at(b"9", 0).unwrap();
     file.set_len(2).unwrap();
     file.write_at(b"56", 2).unwrap();

@@ -192,8 +192,8 @@ fn tear(image: &mut Vec<u8>, offset: u64, data: &[u8], dice: &mut Dice) {
     for index in 0..sectors {
         let next = ((at / SECTOR_BYTES + 1) * SECTOR_BYTES).min(end);
         let kept = prefix.map_or_else(|| dice.percent(50), |count| index < count);
-        let range = usize::try_from(at - offset).unwrap_or(usize::MAX)
-            ..usize::try_from(next - offset).unwrap_or(usize::MAX);
+        let range =
+            usize::try_from(at - offset).unwrap_or(usize::MAX)..usize::try_from(next - offset).unwrap_or(usize::MAX);
         if let (true, Some(piece)) = (kept, data.get(range)) {
             let data = piece.to_vec();
             apply(image, &FileOp::Write { offset: at, data });

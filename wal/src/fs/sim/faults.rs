@@ -162,10 +162,7 @@ impl Schedule {
 
     /// Counts a call and says whether it may go on.
     pub(super) fn admit(&mut self, call: Call, path: &Path) -> Result<(), Failure> {
-        self.check_alive().map_err(|error| Failure {
-            error,
-            short: false,
-        })?;
+        self.check_alive().map_err(|error| Failure { error, short: false })?;
         self.calls += 1;
         *self.calls_by_kind.entry(call).or_default() += 1;
         let mut failure = None;
