@@ -177,10 +177,7 @@ impl Limiter {
             }
             return Verdict::Admitted;
         }
-        let (counts_now, counts_next) = self.would_count(series, hour);
-        if (counts_now && self.active(hour) >= self.series_max)
-            || (counts_next && self.active(hour + 1) >= self.series_max)
-        {
+        if !self.has_room_for(series, hour) {
             return Verdict::Full;
         }
         self.insert(series, hour);
@@ -196,6 +193,16 @@ impl Limiter {
     /// Whether a series never counted before would find room in `hour`.
     pub(crate) fn has_room(&self, hour: i32) -> bool {
         self.active(hour) < self.series_max && self.active(hour + 1) < self.series_max
+    }
+
+    /// Whether a series would find room in `hour`, or is counted there already.
+    pub(crate) fn has_room_for(&self, series: u32, hour: i32) -> bool {
+        if self.hours.get(&hour).is_some_and(|at| at.refs.contains(series)) {
+            return true;
+        }
+        let (counts_now, counts_next) = self.would_count(series, hour);
+        (!counts_now || self.active(hour) < self.series_max)
+            && (!counts_next || self.active(hour + 1) < self.series_max)
     }
 
     /// A series whose labels are known again.
@@ -247,6 +254,12 @@ impl Limiter {
             let next = self.hour_mut(hour + 1);
             next.active -= u64::from(counts_next);
         }
+    }
+
+    /// Whether the claim's batch has used the series.
+    pub(crate) fn uses(&self, claim: &Claim, series: u32) -> bool {
+        let seen = self.seen.get(series as usize);
+        seen.is_some_and(|seen| seen.generation == claim.generation)
     }
 
     /// Takes back a `first_use`.

@@ -208,7 +208,8 @@ impl SeriesTable {
         series
     }
 
-    /// Takes back the refs from `refs_end` on: they were given out under the lock still held, and nobody has seen them.
+    /// Takes back the refs from `refs_end` on: they were given out under the lock still held, and nobody has seen them
+    /// (nor has any arrival key been remembered for them).
     pub(crate) fn truncate(&mut self, refs_end: u32) {
         while self.entries.len() > refs_end as usize {
             let Some(entry) = self.entries.pop() else {
@@ -216,7 +217,6 @@ impl SeriesTable {
             };
             let at = self.entries.len() as u32;
             self.by_id.remove(&HashKey::from(entry.id.0));
-            self.arrivals.remove(at);
             if let Some(key) = entry.key {
                 self.unlist(at, &key);
             }

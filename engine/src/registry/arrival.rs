@@ -68,11 +68,6 @@ impl Arrivals {
         self.recent.insert(HashKey::from(arrival_key), at);
     }
 
-    /// Removes a ref that was never published.
-    pub(super) fn remove(&mut self, at: u32) {
-        self.recent.retain(|_, known| *known != at);
-    }
-
     pub(super) fn retain(&mut self, keep: impl Fn(u32) -> bool) {
         self.recent.retain(|_, at| keep(*at));
         if self.published.0.values().any(|at| !keep(*at)) {

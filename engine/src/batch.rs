@@ -1,0 +1,27 @@
+//! Batches: what a decoder fills for one tenant and signal, and what becomes one record of the log.
+
+mod metrics;
+
+pub use metrics::{ExemplarRow, MetricsBatch, Slot};
+pub(crate) use metrics::{LocalSeries, MetricsParts, PendingExemplar};
+
+use crate::time::TimeRange;
+
+/// What a batch keeps of the words it is told: this many notes, and each of them once.
+pub(crate) const NOTES_MAX: usize = 8;
+
+/// Adds a warning unless it is there already or there are enough.
+pub(crate) fn add_note(notes: &mut Vec<String>, note: String) {
+    if notes.len() < NOTES_MAX && !notes.contains(&note) {
+        notes.push(note);
+    }
+}
+
+/// The times that rows may have when they arrive, both ends included, in the unit of the signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TimeBounds {
+    pub(crate) range: TimeRange,
+    /// The same in words for the sender.
+    pub(crate) late_max_ms: i64,
+    pub(crate) future_max_ms: i64,
+}
