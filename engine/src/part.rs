@@ -1,7 +1,39 @@
 //! A part: one immutable Parquet file of one partition, with its index inside. See `docs/part-format.md` for the bytes.
 
+mod arrow_read;
+mod cache;
+mod chunk;
+mod decimal;
+mod delta;
+mod file;
 mod filter;
+mod filter_eval;
+pub mod format;
+mod groups;
+mod hashes;
+mod index;
+mod labels_terms;
+mod metrics_tile;
+mod metrics_writer;
+mod pages;
+mod read;
+mod reader;
+mod runs;
+mod select;
+mod sink;
+mod terms;
+pub mod tokens;
 mod types;
+mod wire;
 
+pub use arrow_read::VerifiedReader;
+pub use cache::{PartCache, PartCacheStats};
 pub use filter::IndexFilter;
-pub use types::{PartError, PartMeta, PartOptions, PartSummary, Pruned, SamplesChunk, SeriesGroup, SeriesRun};
+pub use metrics_writer::{MetricsPartWriter, STALE_NAN_BITS};
+pub use reader::Part;
+pub use types::{
+    PartError, PartMeta, PartOptions, PartSummary, Pruned, ReadColumns, SamplesChunk, SeriesGroup, SeriesRun,
+};
+
+#[cfg(test)]
+mod tests;

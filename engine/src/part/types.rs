@@ -2,7 +2,7 @@
 
 use std::io;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use icecore_wal::Lsn;
 
@@ -107,6 +107,37 @@ pub struct SeriesGroup {
     pub last_is_stale: bool,
     /// Whether a sample is a native histogram.
     pub has_histograms: bool,
+    /// Whether a sample has a start time.
+    pub has_start_timestamps: bool,
+    /// Whether the samples say their temporality.
+    pub has_temporality: bool,
+}
+
+/// What to read of samples beside their times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadColumns {
+    /// Values and histograms.
+    pub values: bool,
+    /// Start times.
+    pub start_timestamps: bool,
+}
+
+impl Default for ReadColumns {
+    /// What queries need: values.
+    fn default() -> Self {
+        Self {
+            values: true,
+            start_timestamps: false,
+        }
+    }
+}
+
+impl ReadColumns {
+    /// Everything.
+    pub const ALL: Self = Self {
+        values: true,
+        start_timestamps: true,
+    };
 }
 
 /// What the index kept of a part.
@@ -179,10 +210,32 @@ pub enum PartError {
         /// The limit.
         limit: u64,
     },
+    /// zstd could not compress.
+    #[error("compression: {0}")]
+    Compression(#[source] io::Error),
     /// The Parquet library refused.
     #[error("parquet: {0}")]
     Parquet(#[from] parquet::errors::ParquetError),
     /// The Arrow library refused.
     #[error("arrow: {0}")]
     Arrow(#[from] arrow::error::ArrowError),
+}
+
+impl PartError {
+    /// A failure of the file system on `path`.
+    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
+        Self::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// Damage found in `path`.
+    pub(crate) fn damaged(path: &Path, offset: u64, reason: impl Into<String>) -> Self {
+        Self::Damaged {
+            path: path.to_owned(),
+            offset,
+            reason: reason.into(),
+        }
+    }
 }
