@@ -4,14 +4,15 @@
 //! After an error of a write or a sync nothing more is acknowledged from that segment: what was not acknowledged goes into a
 //! new one, once; when that fails too the log is poisoned and tries a new segment from time to time.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::format::SegmentHeader;
+use crate::format::{HEADER_GAPS_MAX, SegmentHeader};
 use crate::fs::Fs;
 use crate::limits::GROUP_BUFFER_KEPT_BYTES;
 use crate::queue::{Command, Pending, Taken};
@@ -21,7 +22,8 @@ use crate::zero::ZeroSupply;
 use crate::{Lsn, SyncPolicy, WalError, WalOptions};
 
 /// Which call failed on which file.
-struct Failed {
+#[derive(Debug)]
+pub(crate) struct Failed {
     action: Action,
     path: PathBuf,
     source: io::Error,
@@ -90,6 +92,10 @@ pub(crate) struct Committer<T> {
     pub(crate) on_commit: Box<dyn FnMut(Lsn, T) + Send>,
     pub(crate) zero: ZeroSupply,
     pub(crate) resume: Resume,
+    /// Gaps that an unfinished write left, by the first LSN of their segment; the segment after it names them.
+    pub(crate) known_gaps: BTreeMap<Lsn, Vec<Range<u64>>>,
+    /// The loss of records that were acknowledged before their sync, until someone is told who asks for a sync.
+    pub(crate) owed_error: Option<Failed>,
     pub(crate) active: Option<Segment>,
     pub(crate) durable_lsn: Lsn,
     pub(crate) buffer: Vec<u8>,
@@ -120,9 +126,9 @@ impl<T> Committer<T> {
                 Taken::Command(command) => self.execute(command),
                 Taken::Timeout => {}
                 Taken::Closed => {
-                    let synced = self.sync_unsynced();
+                    let synced = self.sync_all();
                     self.retire();
-                    return synced.map_err(WalError::from);
+                    return synced;
                 }
             }
             self.do_what_is_due();
@@ -213,17 +219,20 @@ impl<T> Committer<T> {
         buffer.resize(buffer.len() + usize::try_from(zeros).unwrap_or_default(), 0);
         let written = segment.spare.file.write_at(buffer, segment.position);
         written.map_err(|source| Failed::new(Action::Write, segment.current_path(), source))?;
-        let last_lsn = Lsn::new(self.resume.next_lsn.get() + records as u64 - 1);
-        if self.options.sync == SyncPolicy::EveryCommit || !segment.named {
+        let sync = self.options.sync == SyncPolicy::EveryCommit || !segment.named;
+        if sync {
             self.sync_file(segment)?;
-            self.durable_lsn = self.durable_lsn.max(last_lsn);
-            self.unsynced_since = None;
-        } else if self.unsynced_since.is_none() {
-            self.unsynced_since = Some(Instant::now());
         }
         segment.position = end;
         if !segment.named {
             self.name(segment)?;
+        }
+        let last_lsn = self.resume.next_lsn.plus(records as u64).previous();
+        if sync {
+            self.durable_lsn = last_lsn;
+            self.unsynced_since = None;
+        } else if self.unsynced_since.is_none() {
+            self.unsynced_since = Some(Instant::now());
         }
         let size = segment.spare.frontier.zeroed().max(end);
         self.shared.grew(last_lsn, self.durable_lsn, size, frame_bytes);
@@ -265,11 +274,14 @@ impl<T> Committer<T> {
         let spare = self.zero.spare();
         let spare = spare.map_err(|source| Failed::new(Action::Create, &self.dir, source))?;
         let first_lsn = self.resume.next_lsn;
+        let previous_first_lsn = self.shared.first_lsn_before(first_lsn);
+        let gaps = self.known_gaps.get(&previous_first_lsn);
         let header = SegmentHeader {
             store_id: self.options.store_id,
             first_lsn,
-            previous_first_lsn: self.shared.first_lsn_before(first_lsn),
+            previous_first_lsn,
             previous_last_lsn: self.resume.last_lsn,
+            previous_gaps: gaps.map(|gaps| at_most(gaps, HEADER_GAPS_MAX)).unwrap_or_default(),
         };
         let path = self.dir.join(segment_name(first_lsn));
         Ok(Segment::new(spare, path, header))
@@ -307,6 +319,10 @@ impl<T> Committer<T> {
                 self.shared.durable(self.durable_lsn);
             }
             at_risk = self.resume.last_lsn.get().saturating_sub(self.durable_lsn.get());
+        }
+        if at_risk > 0 {
+            let source = io::Error::new(failed.source.kind(), failed.source.to_string());
+            self.owed_error = Some(Failed::new(failed.action, &failed.path, source));
         }
         self.shared.sealed(at_risk);
         segment.spare.frontier.close();
@@ -349,6 +365,15 @@ impl<T> Committer<T> {
         outcome
     }
 
+    /// Syncs, and tells of records acknowledged before their sync that were lost since the last time.
+    fn sync_all(&mut self) -> Result<(), WalError> {
+        let synced = self.sync_unsynced();
+        match self.owed_error.take() {
+            Some(owed) => Err(owed.into()),
+            None => synced.map_err(WalError::from),
+        }
+    }
+
     /// Ends the active segment in good order; the next group starts a new one.
     fn finish_segment(&mut self) {
         // A failure seals the segment, which ends it as well; the statistics count it.
@@ -365,7 +390,7 @@ impl<T> Committer<T> {
     fn execute(&mut self, command: Command) {
         match command {
             Command::Sync(resolver) => {
-                let outcome = self.sync_unsynced().map_err(WalError::from);
+                let outcome = self.sync_all();
                 resolver.resolve(outcome.map(|()| self.resume.last_lsn));
             }
             Command::Rotate(resolver) => {
@@ -384,7 +409,7 @@ impl<T> Committer<T> {
         {
             return Ok(segment.header.first_lsn);
         }
-        self.sync_unsynced()?;
+        self.sync_all()?;
         self.retire();
         match self.write_or_rewrite(&VecDeque::new()) {
             Ok(_) => Ok(self.resume.next_lsn),
@@ -394,4 +419,13 @@ impl<T> Committer<T> {
             }
         }
     }
+}
+
+/// The ranges, the last ones joined where there are more than `max`.
+fn at_most(ranges: &[Range<u64>], max: usize) -> Vec<Range<u64>> {
+    let mut kept: Vec<_> = ranges.iter().take(max).cloned().collect();
+    if let (Some(last), Some(end)) = (kept.last_mut(), ranges.last()) {
+        last.end = end.end;
+    }
+    kept
 }

@@ -5,6 +5,8 @@
 //! segment, so that bytes a client chose cannot pass for a frame, and a frame of another segment or store is none here; it
 //! also makes the length trustworthy before it is used.
 
+use std::ops::Range;
+
 use crate::Lsn;
 
 /// First bytes of a segment.
@@ -25,6 +27,14 @@ pub const HEADER_FIRST_LSN_AT: usize = 32;
 pub const HEADER_PREVIOUS_FIRST_LSN_AT: usize = 40;
 /// Offset of the last LSN of the segments before.
 pub const HEADER_PREVIOUS_LAST_LSN_AT: usize = 48;
+/// Offset of the number of known gaps in the segment before.
+pub const HEADER_GAP_COUNT_AT: usize = 56;
+/// Offset of the known gaps: pairs of offset and bytes.
+pub const HEADER_GAPS_AT: usize = 64;
+/// Bytes of a known gap.
+pub const HEADER_GAP_BYTES: usize = 16;
+/// Known gaps that a header holds; where there are more, the last one spans them.
+pub const HEADER_GAPS_MAX: usize = 251;
 /// Offset of the header's checksum, over all bytes before it.
 pub const HEADER_CHECKSUM_AT: usize = HEADER_BYTES - 4;
 
@@ -87,8 +97,8 @@ pub(crate) const fn padded(len: usize, align: usize) -> usize {
     len.next_multiple_of(align)
 }
 
-/// What a segment says about itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a segment says about itself and the one before.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SegmentHeader {
     /// Identity of the store.
     pub store_id: [u8; 16],
@@ -98,6 +108,9 @@ pub struct SegmentHeader {
     pub previous_first_lsn: Lsn,
     /// Last record of the segments before; what they hold above it was not acknowledged.
     pub previous_last_lsn: Lsn,
+    /// Bytes of the segment before that an unfinished write left unusable, in front of records that are good. They were known
+    /// when this segment began, and are no damage. At most [`HEADER_GAPS_MAX`].
+    pub previous_gaps: Vec<Range<u64>>,
 }
 
 /// Why a header block cannot be used.
@@ -128,6 +141,13 @@ impl SegmentHeader {
             HEADER_PREVIOUS_LAST_LSN_AT,
             &self.previous_last_lsn.get().to_le_bytes(),
         );
+        let gaps = self.previous_gaps.iter().take(HEADER_GAPS_MAX);
+        put(&mut block, HEADER_GAP_COUNT_AT, &(gaps.len() as u32).to_le_bytes());
+        for (index, gap) in gaps.enumerate() {
+            let at = HEADER_GAPS_AT + index * HEADER_GAP_BYTES;
+            put(&mut block, at, &gap.start.to_le_bytes());
+            put(&mut block, at + 8, &(gap.end - gap.start).to_le_bytes());
+        }
         let checksum = block.get(..HEADER_CHECKSUM_AT).map_or(0, crc32c::crc32c);
         put(&mut block, HEADER_CHECKSUM_AT, &checksum.to_le_bytes());
         block
@@ -150,7 +170,17 @@ impl SegmentHeader {
         if u32_at(block, HEADER_LENGTH_AT) != HEADER_BYTES as u32 {
             return Err(HeaderError::Damaged);
         }
+        let gap_count = u32_at(block, HEADER_GAP_COUNT_AT) as usize;
+        if gap_count > HEADER_GAPS_MAX {
+            return Err(HeaderError::Damaged);
+        }
+        let gap = |index| {
+            let at = HEADER_GAPS_AT + index * HEADER_GAP_BYTES;
+            let start = u64_at(block, at);
+            start..start.saturating_add(u64_at(block, at + 8))
+        };
         Ok(SegmentHeader {
+            previous_gaps: (0..gap_count).map(gap).collect(),
             store_id: bytes_at(block, HEADER_STORE_ID_AT),
             first_lsn: Lsn::new(u64_at(block, HEADER_FIRST_LSN_AT)),
             previous_first_lsn: Lsn::new(u64_at(block, HEADER_PREVIOUS_FIRST_LSN_AT)),

@@ -68,6 +68,23 @@ pub trait Fs: Send + Sync + Debug {
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Any + Send + Sync>>;
 }
 
+/// Creates a folder and those above it so that they survive a power loss: syncs every folder above it, since each may be
+/// one that a process created and died before it synced it. Folders that this process may not open are left out: it did
+/// not create them.
+///
+/// # Errors
+/// That of the call that failed.
+pub fn create_dir_durable(fs: &dyn Fs, path: &Path) -> io::Result<()> {
+    fs.create_dir_all(path)?;
+    for parent in path.ancestors().skip(1) {
+        match fs.sync_dir(parent) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => break,
+            outcome => outcome?,
+        }
+    }
+    Ok(())
+}
+
 /// A file open for writing.
 pub trait WriteFile: Send {
     /// Writes the whole buffer at an offset; the file grows when needed. After an error any part of it may be there.

@@ -1,16 +1,15 @@
 //! Opening a log: what is there is replayed first, then the commit thread starts, in a new segment.
 
 use std::any::Any;
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::commit::{Committer, Resume};
+use crate::commit::Committer;
 use crate::format::{HEADER_BYTES, HeaderError, SegmentHeader};
-use crate::fs::Fs;
+use crate::fs::{Fs, create_dir_durable};
 use crate::queue::Queue;
-use crate::replay::Replay;
-use crate::segment::{SegmentInfo, parse_segment_name};
+use crate::replay::{Outcome, Replay};
+use crate::segment::parse_segment_name;
 use crate::shared::Shared;
 use crate::wal::Wal;
 use crate::zero::{SPARE_SUFFIX, ZeroSupply};
@@ -29,7 +28,7 @@ pub(crate) struct SegmentFile {
 }
 
 /// What its header block says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum HeaderState {
     Good(SegmentHeader),
     Damaged,
@@ -43,8 +42,7 @@ pub struct Recovery {
     dir: PathBuf,
     options: WalOptions,
     files: Vec<SegmentFile>,
-    /// What the replay left: the segments with their last records, and where the log goes on.
-    replayed: Option<(Vec<SegmentInfo>, Resume)>,
+    replayed: Option<Outcome>,
     next_lsn_floor: Lsn,
     lock: Box<dyn Any + Send + Sync>,
 }
@@ -63,11 +61,7 @@ impl Recovery {
             ));
         }
         let io = WalError::io;
-        fs.create_dir_all(dir).map_err(io("create", dir))?;
-        let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
-        if let Some(parent) = parent {
-            fs.sync_dir(parent).map_err(io("fsync", parent))?;
-        }
+        create_dir_durable(&*fs, dir).map_err(io("create", dir))?;
         let lock_path = dir.join(LOCK_NAME);
         let lock = fs.lock(&lock_path).map_err(|error| match error.kind() {
             std::io::ErrorKind::WouldBlock => WalError::Locked {
@@ -111,8 +105,8 @@ impl Recovery {
         visit: &mut dyn FnMut(Replayed<'_>) -> Result<(), WalError>,
     ) -> Result<ReplayReport, WalError> {
         let replay = Replay::new(&*self.fs, &self.options, &self.files, visit);
-        let (report, segments, resume) = replay.run()?;
-        self.replayed = Some((segments, resume));
+        let (report, outcome) = replay.run()?;
+        self.replayed = Some(outcome);
         Ok(report)
     }
 
@@ -130,27 +124,32 @@ impl Recovery {
     /// the policy and before its ticket resolves. Neither may wait for this log.
     ///
     /// # Errors
-    /// [`WalError::Io`] when a thread cannot be started, and those of [`Recovery::replay`] if it has not run yet.
+    /// [`WalError::Io`] when what was replayed cannot be synced or a thread cannot be started, and those of
+    /// [`Recovery::replay`] if it has not run yet.
     pub fn start<T: Send + 'static>(
         mut self,
         define: impl Fn(u32, u32, &mut Vec<u8>) + Send + 'static,
         on_commit: impl FnMut(Lsn, T) + Send + 'static,
     ) -> Result<Wal<T>, WalError> {
-        if self.replayed.is_none() {
-            self.replay(&mut |_| Ok(()))?;
-        }
-        let (segments, mut resume) = self.replayed.take().unwrap_or((
-            Vec::new(),
-            Resume {
-                last_lsn: Lsn::ZERO,
-                next_lsn: Lsn::FIRST,
-            },
-        ));
+        let outcome = match self.replayed.take() {
+            Some(outcome) => outcome,
+            None => {
+                Replay::new(&*self.fs, &self.options, &self.files, &mut |_| Ok(()))
+                    .run()?
+                    .1
+            }
+        };
+        let Outcome {
+            segments,
+            mut resume,
+            gaps,
+        } = outcome;
         resume.next_lsn = resume.next_lsn.max(self.next_lsn_floor);
+        self.make_durable()?;
         let options = self.options;
         let shared = Arc::new(Shared::new(
             Queue::new(options.queue_bytes_max, options.queue_records_max),
-            VecDeque::from(segments),
+            segments,
             resume.next_lsn,
             resume.last_lsn,
         ));
@@ -170,6 +169,8 @@ impl Recovery {
             on_commit: Box::new(on_commit),
             zero,
             resume,
+            known_gaps: gaps,
+            owed_error: None,
             active: None,
             durable_lsn: resume.last_lsn,
             buffer: Vec::new(),
@@ -177,6 +178,17 @@ impl Recovery {
             retry_at: None,
         };
         Wal::spawn(committer, self.lock)
+    }
+}
+
+impl Recovery {
+    /// Syncs what the last process may have written and not synced before it died: from now on it counts as durable.
+    fn make_durable(&self) -> Result<(), WalError> {
+        if let Some(newest) = self.files.last() {
+            let synced = self.fs.open_write(&newest.path).and_then(|mut file| file.sync_data());
+            synced.map_err(WalError::io("fsync", &newest.path))?;
+        }
+        self.fs.sync_dir(&self.dir).map_err(WalError::io("fsync", &self.dir))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Replay: all segments in order, each verified by a plain read before it is mapped, with everything that is damaged,
 //! missing or unfinished told apart and reported.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::ops::Range;
 
@@ -21,13 +22,25 @@ const EIO: i32 = 5;
 
 type Visit<'a> = &'a mut dyn FnMut(Replayed<'_>) -> Result<(), WalError>;
 
+/// What a replay leaves to the log that starts after it.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) segments: VecDeque<SegmentInfo>,
+    pub(crate) resume: Resume,
+    /// Bytes that unfinished writes left unusable in front of good records, by the first LSN of the segment. The next segment
+    /// names them in its header, so that they are not taken for damage.
+    pub(crate) gaps: BTreeMap<Lsn, Vec<Range<u64>>>,
+}
+
 /// What follows a segment, by the header of the next one.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Successor {
     /// Last record that counts here; what lies above was written again into a later segment.
     limit: Lsn,
     /// Whether files between are gone, with records up to this one.
     missing_up_to: Option<Lsn>,
+    /// Gaps in this segment that were known when the next one began.
+    known_gaps: Vec<Range<u64>>,
 }
 
 pub(crate) struct Replay<'a> {
@@ -36,8 +49,7 @@ pub(crate) struct Replay<'a> {
     files: &'a [SegmentFile],
     visit: Visit<'a>,
     report: ReplayReport,
-    infos: Vec<SegmentInfo>,
-    resume: Resume,
+    outcome: Outcome,
 }
 
 impl<'a> Replay<'a> {
@@ -53,15 +65,18 @@ impl<'a> Replay<'a> {
             files,
             visit,
             report: ReplayReport::default(),
-            infos: Vec::new(),
-            resume: Resume {
-                last_lsn: Lsn::ZERO,
-                next_lsn: Lsn::FIRST,
+            outcome: Outcome {
+                segments: VecDeque::new(),
+                resume: Resume {
+                    last_lsn: Lsn::ZERO,
+                    next_lsn: Lsn::FIRST,
+                },
+                gaps: BTreeMap::new(),
             },
         }
     }
 
-    pub(crate) fn run(mut self) -> Result<(ReplayReport, Vec<SegmentInfo>, Resume), WalError> {
+    pub(crate) fn run(mut self) -> Result<(ReplayReport, Outcome), WalError> {
         let files = self.files;
         for file in files.iter().filter(|file| file.header == HeaderState::Foreign) {
             self.damaged(
@@ -72,7 +87,8 @@ impl<'a> Replay<'a> {
                 DamageReason::ForeignStore,
             )?;
             // Its name must not be taken by a new segment.
-            self.resume.next_lsn = self.resume.next_lsn.max(file.first_lsn.next());
+            let resume = &mut self.outcome.resume;
+            resume.next_lsn = resume.next_lsn.max(file.first_lsn.next());
         }
         let mut own = files
             .iter()
@@ -80,13 +96,13 @@ impl<'a> Replay<'a> {
             .peekable();
         while let Some(file) = own.next() {
             let successor = own.peek().map(|next| successor(file, next));
-            self.segment(file, successor)?;
+            self.segment(file, successor.as_ref())?;
         }
-        self.report.next_lsn = self.resume.next_lsn;
-        Ok((self.report, self.infos, self.resume))
+        self.report.next_lsn = self.outcome.resume.next_lsn;
+        Ok((self.report, self.outcome))
     }
 
-    fn segment(&mut self, file: &SegmentFile, successor: Option<Successor>) -> Result<(), WalError> {
+    fn segment(&mut self, file: &SegmentFile, successor: Option<&Successor>) -> Result<(), WalError> {
         let (bytes, unreadable) = read_segment(self.fs, file)?;
         self.report.segments += 1;
         if file.header == HeaderState::Damaged {
@@ -112,13 +128,18 @@ impl<'a> Replay<'a> {
         let end = scan.end();
         self.report.bytes += end.valid_bytes;
         for gap in gaps {
-            self.gap(file, gap, end.durable_lsn, successor.is_none(), &unreadable)?;
+            let unfinished = match successor {
+                // What was never durable is the unfinished last write of the log.
+                None => gap.first > end.durable_lsn,
+                Some(successor) => successor.knows(&gap.range),
+            };
+            self.gap(file, gap, unfinished, &unreadable)?;
         }
         match successor {
-            None => self.last_end(end),
+            None => self.last_end(file, end, &unreadable)?,
             Some(successor) => self.inner_end(file, end, successor, &unreadable)?,
         }
-        self.infos.push(SegmentInfo {
+        self.outcome.segments.push_back(SegmentInfo {
             path: file.path.clone(),
             first_lsn: file.first_lsn,
             last_lsn: successor.map_or(end.next_lsn.previous(), |successor| successor.limit),
@@ -165,17 +186,16 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    /// A gap is damage if what it held was durable once; else it is the unfinished last write of the log.
     fn gap(
         &mut self,
         file: &SegmentFile,
         gap: Gap,
-        durable: Lsn,
-        newest: bool,
+        unfinished: bool,
         unreadable: &[Range<u64>],
     ) -> Result<(), WalError> {
-        if newest && gap.first > durable {
+        if unfinished {
             self.report.torn_tail_bytes += gap.range.end - gap.range.start;
+            self.outcome.gaps.entry(file.first_lsn).or_default().push(gap.range);
             return Ok(());
         }
         let reason = reason(&gap.range, unreadable);
@@ -183,12 +203,29 @@ impl<'a> Replay<'a> {
     }
 
     /// The end of the newest segment: anything that is not zero is an unfinished write. Its records may have had numbers,
-    /// which are not used again.
-    fn last_end(&mut self, end: ScanEnd) {
+    /// which are not used again; nor are those that bytes which cannot be read may have held.
+    fn last_end(&mut self, file: &SegmentFile, end: ScanEnd, unreadable: &[Range<u64>]) -> Result<(), WalError> {
+        let offset = end.offset as u64;
+        let mut unusable = end.tail_bytes as u64;
+        let behind = unreadable.iter().filter(|range| range.end > offset);
+        if let Some(range) = behind.clone().next().zip(behind.last()) {
+            let range = range.0.start.max(offset)..range.1.end;
+            unusable = unusable.max(range.end - offset);
+            let next = end.next_lsn;
+            self.damaged(file, range, next, next.previous(), DamageReason::Unreadable)?;
+        }
         self.report.torn_tail_bytes += end.tail_bytes as u64;
-        let skipped = end.tail_bytes.div_ceil(FRAME_HEADER_BYTES) as u64;
-        self.resume.last_lsn = end.next_lsn.previous();
-        self.resume.next_lsn = self.resume.next_lsn.max(end.next_lsn.plus(skipped));
+        let resume = &mut self.outcome.resume;
+        resume.last_lsn = match &file.header {
+            HeaderState::Good(header) if end.last_lsn < file.first_lsn => header.previous_last_lsn,
+            _ => end.last_lsn,
+        };
+        // Records that were durable and are damaged stay on the list of what is expected here.
+        let durable_lost = end.durable_lsn.min(end.next_lsn.previous());
+        resume.last_lsn = resume.last_lsn.max(durable_lost);
+        let skipped = unusable.div_ceil(FRAME_HEADER_BYTES as u64);
+        resume.next_lsn = resume.next_lsn.max(end.next_lsn.plus(skipped));
+        Ok(())
     }
 
     /// The end of a segment that has a successor: every record up to the limit must have been there.
@@ -196,7 +233,7 @@ impl<'a> Replay<'a> {
         &mut self,
         file: &SegmentFile,
         end: ScanEnd,
-        successor: Successor,
+        successor: &Successor,
         unreadable: &[Range<u64>],
     ) -> Result<(), WalError> {
         let mut missing_from = successor.limit.next();
@@ -205,9 +242,9 @@ impl<'a> Replay<'a> {
                 missing_from = end.next_lsn;
             } else {
                 let range = end.offset as u64..(end.offset + end.tail_bytes) as u64;
-                let reason = match end.tail_bytes {
-                    0 => DamageReason::Lost,
-                    _ => reason(&range, unreadable),
+                let reason = match reason(&(range.start..file.bytes), unreadable) {
+                    DamageReason::Checksum if end.tail_bytes == 0 => DamageReason::Lost,
+                    reason => reason,
                 };
                 self.damaged(file, range, end.next_lsn, successor.limit, reason)?;
                 self.lost(end.next_lsn, successor.limit)?;
@@ -283,20 +320,31 @@ fn reason(range: &Range<u64>, unreadable: &[Range<u64>]) -> DamageReason {
     }
 }
 
+impl Successor {
+    fn knows(&self, gap: &Range<u64>) -> bool {
+        self.known_gaps
+            .iter()
+            .any(|known| known.start <= gap.start && gap.end <= known.end)
+    }
+}
+
 fn successor(file: &SegmentFile, next: &SegmentFile) -> Successor {
     let by_name = next.first_lsn.previous();
-    match next.header {
+    match &next.header {
         HeaderState::Good(header) if header.previous_first_lsn > file.first_lsn => Successor {
             limit: header.previous_first_lsn.previous().min(by_name),
             missing_up_to: Some(header.previous_last_lsn),
+            known_gaps: Vec::new(),
         },
         HeaderState::Good(header) => Successor {
             limit: header.previous_last_lsn.min(by_name),
             missing_up_to: None,
+            known_gaps: header.previous_gaps.clone(),
         },
         HeaderState::Damaged | HeaderState::Foreign => Successor {
             limit: by_name,
             missing_up_to: None,
+            known_gaps: Vec::new(),
         },
     }
 }

@@ -46,8 +46,10 @@ pub enum Found {
 /// How a segment ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScanEnd {
-    /// Number after the last record found.
+    /// Number that a record after the last valid frame would have.
     pub next_lsn: Lsn,
+    /// Last record found; the number before the segment's first when there is none.
+    pub last_lsn: Lsn,
     /// Every record up to this one was durable when some frame found here was written; 0 when no frame was found.
     pub durable_lsn: Lsn,
     /// First byte after the last valid frame.
@@ -67,6 +69,7 @@ pub struct Scan {
     limit: Lsn,
     offset: usize,
     expected: Lsn,
+    last: Lsn,
     definitions: u32,
     durable: Lsn,
     valid_bytes: u64,
@@ -96,6 +99,7 @@ impl Scan {
             limit,
             offset: HEADER_BYTES,
             expected: first_lsn,
+            last: first_lsn.previous(),
             definitions: 0,
             durable: Lsn::ZERO,
             valid_bytes: 0,
@@ -108,6 +112,7 @@ impl Scan {
     pub fn end(&self) -> ScanEnd {
         ScanEnd {
             next_lsn: self.expected,
+            last_lsn: self.last,
             durable_lsn: self.durable,
             offset: self.offset,
             tail_bytes: self.tail_bytes,
@@ -193,6 +198,7 @@ impl Scan {
             }
             FrameKind::Record => {
                 self.expected = header.lsn.next();
+                self.last = header.lsn;
                 Some(Found::Record {
                     lsn: header.lsn,
                     body: frame.payload,

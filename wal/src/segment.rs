@@ -61,10 +61,10 @@ impl Segment {
         Segment {
             spare,
             path,
+            seed: frame_seed(&header.store_id, header.first_lsn),
             header,
             named: false,
             position: 0,
-            seed: frame_seed(&header.store_id, header.first_lsn),
             defined: Defined::default(),
             definitions: 0,
             definition_bytes: 0,

@@ -1,6 +1,9 @@
 //! The operating system's file system behind [`Fs`].
 
-#![expect(clippy::disallowed_methods, reason = "this is the one place that calls the system's file functions")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that calls the system's file functions"
+)]
 
 use std::any::Any;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -60,7 +63,9 @@ impl Fs for OsFs {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        File::open(path)?.sync_all()
+        // The folder of a bare name is the empty path.
+        let here = path.as_os_str().is_empty();
+        File::open(if here { Path::new(".") } else { path })?.sync_all()
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {

@@ -23,6 +23,8 @@ use faults::Schedule;
 
 /// What `free_bytes` answers when no capacity is set.
 const FREE_BYTES_UNLIMITED: u64 = 1 << 40;
+/// What a handle reports when a sync through another handle of the same file failed.
+const EIO: i32 = 5;
 
 #[derive(Debug)]
 struct State {
@@ -161,10 +163,12 @@ impl SimFs {
     }
 
     fn handle(&self, path: &Path, inode: Arc<Mutex<Inode>>) -> SimFile {
+        let failures_seen = inode.lock().failed_syncs;
         SimFile {
             fs: self.clone(),
             path: path.to_owned(),
             inode,
+            failures_seen,
         }
     }
 }
@@ -297,19 +301,28 @@ struct SimFile {
     fs: SimFs,
     path: PathBuf,
     inode: Arc<Mutex<Inode>>,
+    /// Failed syncs of the file that this handle has reported.
+    failures_seen: u64,
 }
 
 impl SimFile {
-    fn sync(&self) -> io::Result<()> {
+    fn sync(&mut self) -> io::Result<()> {
         let mut guard = self.fs.0.lock();
         let state = &mut *guard;
-        if let Err(failure) = state.schedule.admit(Call::Sync, &self.path) {
+        let admitted = state.schedule.admit(Call::Sync, &self.path);
+        let mut inode = self.inode.lock();
+        if let Err(failure) = admitted {
             if state.schedule.check_alive().is_ok() {
-                self.inode.lock().fail_sync(&mut state.dice);
+                inode.fail_sync(&mut state.dice);
+                self.failures_seen = inode.failed_syncs;
             }
             return Err(failure.into());
         }
-        self.inode.lock().sync();
+        if self.failures_seen < inode.failed_syncs {
+            self.failures_seen = inode.failed_syncs;
+            return Err(io::Error::from_raw_os_error(EIO));
+        }
+        inode.sync();
         Ok(())
     }
 

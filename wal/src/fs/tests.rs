@@ -196,3 +196,17 @@ fn a_full_disk_refuses_growth_and_nothing_else() {
     file.set_len(2).unwrap();
     file.write_at(b"56", 2).unwrap();
 }
+
+#[test]
+fn a_failed_sync_is_reported_once_by_every_open_handle() {
+    let fs = SimFs::new();
+    let path = Path::new("a");
+    let mut first = fs.create(path).unwrap();
+    let mut second = fs.open_write(path).unwrap();
+    first.write_at(b"x", 0).unwrap();
+    fs.fail(Fault::new(Call::Sync, 1, FaultError::EIO));
+    assert!(second.sync_data().is_err());
+    assert!(first.sync_data().is_err());
+    first.sync_data().unwrap();
+    second.sync_data().unwrap();
+}

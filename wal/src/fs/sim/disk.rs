@@ -110,6 +110,8 @@ pub(super) struct Inode {
     pub(super) live: Arc<Vec<u8>>,
     durable: Arc<Vec<u8>>,
     pending: Vec<FileOp>,
+    /// Syncs that failed so far. Every handle that was open at the time reports the failure once, as Linux does.
+    pub(super) failed_syncs: u64,
 }
 
 impl Inode {
@@ -140,6 +142,7 @@ impl Inode {
     /// A sync that failed: the pages count as clean from now on, and some of them reached the disk. No later sync brings the
     /// others there.
     pub(super) fn fail_sync(&mut self, dice: &mut Dice) {
+        self.failed_syncs += 1;
         let durable = Arc::make_mut(&mut self.durable);
         for op in self.pending.drain(..) {
             if dice.percent(50) {
@@ -179,6 +182,7 @@ impl Inode {
             live: Arc::clone(&image),
             durable: image,
             pending: Vec::new(),
+            failed_syncs: 0,
         }
     }
 }

@@ -1,0 +1,236 @@
+//! A crash after every call of the file system, with unsynced writes and names lost, torn and reordered: every
+//! acknowledged record is there once, and nothing of another is half there.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use icecore_wal::fs::sim::CrashPolicy;
+use icecore_wal::fs::{Fs, SimFs};
+use icecore_wal::{Lsn, Recovery, SyncPolicy, WalOptions, ZeroFill};
+use proptest::prelude::*;
+
+use crate::harness::{DIR, open, options, read, record, replay, start};
+
+/// What a caller does with a log.
+#[derive(Debug, Clone)]
+enum Step {
+    /// Appends so many records at once, then waits for all.
+    Append(u64),
+    Sync,
+    Rotate,
+    /// Truncates below the record that is so many before the last acknowledged one.
+    Truncate(u64),
+    Reopen,
+}
+
+/// What a caller knows when its process dies.
+#[derive(Debug, Default, Clone)]
+struct Known {
+    /// Record by LSN, acknowledged and (under the weaker policies) synced.
+    safe: BTreeMap<Lsn, u64>,
+    /// Acknowledged and not synced.
+    acked: BTreeMap<Lsn, u64>,
+    /// Records below it may be gone.
+    truncated_below: Lsn,
+    /// Ids handed to the log so far.
+    next_id: u64,
+}
+
+impl Known {
+    /// A sync makes what was acknowledged safe; one that fails says that it may be lost.
+    fn synced(&mut self, done: bool) {
+        if done {
+            self.safe.append(&mut self.acked);
+        }
+        self.acked.clear();
+    }
+}
+
+/// Runs a history until it ends or the process dies.
+fn run(fs: &SimFs, options: &WalOptions, steps: &[Step], known: &mut Known) {
+    let shared: Arc<dyn Fs> = Arc::new(fs.clone());
+    let launch = || {
+        let mut recovery = Recovery::open(Arc::clone(&shared), Path::new(DIR), options.clone()).ok()?;
+        replay(&mut recovery).ok()?;
+        start(recovery).ok()
+    };
+    let Some((mut wal, _)) = launch() else { return };
+    for step in steps {
+        match step {
+            Step::Append(count) => {
+                let mut tickets = Vec::new();
+                for id in known.next_id..known.next_id + count {
+                    if let Ok(ticket) = wal.append(record(id)) {
+                        tickets.push((id, ticket));
+                    }
+                }
+                known.next_id += count;
+                for (id, ticket) in tickets {
+                    if let Ok(lsn) = ticket.wait() {
+                        known.acked.insert(lsn, id);
+                    }
+                }
+                if options.sync == SyncPolicy::EveryCommit {
+                    known.synced(true);
+                }
+            }
+            Step::Sync => {
+                let synced = wal.sync();
+                known.synced(synced.is_ok());
+            }
+            Step::Rotate => {
+                let rotated = wal.rotate();
+                known.synced(rotated.is_ok());
+            }
+            Step::Truncate(back) => {
+                let last = known.safe.keys().next_back().map_or(0, |lsn| lsn.get());
+                let below = Lsn::new(last.saturating_sub(*back));
+                known.truncated_below = known.truncated_below.max(below);
+                let _ = wal.truncate_below(below);
+            }
+            Step::Reopen => {
+                let closed = wal.close();
+                known.synced(closed.is_ok());
+                match launch() {
+                    Some((again, _)) => wal = again,
+                    None => return,
+                }
+            }
+        }
+    }
+    let closed = wal.close();
+    known.synced(closed.is_ok());
+}
+
+/// What must hold of the log on a disk that survived.
+fn check(disk: &SimFs, options: &WalOptions, known: &Known) {
+    let shared: Arc<dyn Fs> = Arc::new(disk.clone());
+    let (seen, wal, _) = open(&shared, options);
+    assert!(seen.report.is_whole(), "a crash is no damage: {:?}", seen.report);
+    for (lsn, id) in known.safe.range(known.truncated_below..) {
+        assert_eq!(
+            seen.records.get(lsn),
+            Some(id),
+            "acknowledged record {lsn} is there, unaltered"
+        );
+    }
+    let mut ids: Vec<u64> = seen.records.values().copied().collect();
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "nothing is there twice");
+    assert!(ids.iter().all(|id| *id < known.next_id), "nothing is invented");
+    assert!(options.sync != SyncPolicy::EveryCommit || seen.undefined == 0 || seen.report.torn_tail_bytes > 0);
+
+    // The log goes on, and never with a number that was acknowledged.
+    let lsn = wal.append(record(known.next_id)).unwrap().wait().unwrap();
+    assert!(lsn > known.safe.keys().next_back().copied().unwrap_or_default());
+    assert!(lsn > seen.records.keys().next_back().copied().unwrap_or_default());
+    wal.close().unwrap();
+    let after = read(&shared, options);
+    assert!(after.report.is_whole(), "{:?} {:?}", after.report, seen.report);
+    let mut expected = seen.records;
+    expected.insert(lsn, known.next_id);
+    assert_eq!(after.records, expected);
+}
+
+fn every_crash(options: &WalOptions, steps: &[Step], seeds: u64) {
+    let mut after = 0;
+    loop {
+        let fs = SimFs::with_seed(after);
+        fs.crash_after(after);
+        let mut known = Known::default();
+        run(&fs, options, steps, &mut known);
+        let finished = !fs.is_crashed();
+        check(&fs.survivor_with(&CrashPolicy::LOSE_ALL), options, &known);
+        check(&fs.survivor_with(&CrashPolicy::KEEP_ALL), options, &known);
+        for seed in 0..seeds {
+            check(&fs.survivor(seed * 1_000_003 + after), options, &known);
+        }
+        if finished {
+            return;
+        }
+        after += 1;
+    }
+}
+
+const HISTORY: [Step; 12] = [
+    Step::Append(1),
+    Step::Append(5),
+    Step::Append(1),
+    Step::Rotate,
+    Step::Append(12),
+    Step::Truncate(3),
+    Step::Append(30),
+    Step::Sync,
+    Step::Reopen,
+    Step::Append(3),
+    Step::Truncate(1),
+    Step::Append(2),
+];
+
+#[test]
+fn a_crash_after_every_call_loses_nothing_acknowledged() {
+    every_crash(&options(), &HISTORY, 12);
+}
+
+#[test]
+fn the_same_with_a_worker_that_fills_zeros() {
+    let options = WalOptions {
+        zero_fill: ZeroFill::Worker,
+        ..options()
+    };
+    every_crash(&options, &HISTORY, 6);
+}
+
+#[test]
+fn weaker_policies_keep_what_was_synced_and_nothing_half() {
+    for sync in [
+        SyncPolicy::Os,
+        SyncPolicy::Every(Duration::from_secs(3600)),
+        SyncPolicy::Every(Duration::ZERO),
+    ] {
+        every_crash(&WalOptions { sync, ..options() }, &HISTORY, 6);
+    }
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (1u64..12).prop_map(Step::Append),
+        1 => Just(Step::Sync),
+        1 => Just(Step::Rotate),
+        2 => (0u64..20).prop_map(Step::Truncate),
+        1 => Just(Step::Reopen),
+    ];
+    prop::collection::vec(step, 1..12)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Crash after crash: each process goes on with what the last one left.
+    #[test]
+    fn a_chain_of_crashes_loses_nothing_acknowledged(
+        lives in prop::collection::vec((steps(), 0u64..60, any::<u64>()), 1..5),
+    ) {
+        let options = options();
+        let mut known = Known::default();
+        let mut disk = SimFs::new();
+        for (steps, calls, seed) in lives {
+            disk.crash_after(calls);
+            run(&disk, &options, &steps, &mut known);
+            disk = disk.survivor(seed);
+            // Records that were not acknowledged may be there, with numbers that are theirs from now on.
+            let shared: Arc<dyn Fs> = Arc::new(disk.clone());
+            let seen = read(&shared, &options);
+            prop_assert!(seen.report.is_whole(), "{:?}", seen.report);
+            for (lsn, id) in known.safe.range(known.truncated_below..) {
+                prop_assert_eq!(seen.records.get(lsn), Some(id));
+            }
+            disk = disk.survivor_with(&CrashPolicy::KEEP_ALL);
+        }
+        check(&disk, &options, &known);
+    }
+}
