@@ -237,6 +237,11 @@ impl MemoryBudget {
         self.books.lock().used_by(group).saturating_sub(self.share_bytes(group))
     }
 
+    /// Bytes that a class holds now.
+    pub fn used_bytes(&self, class: MemoryClass) -> u64 {
+        self.books.lock().used.get(class.index()).copied().unwrap_or(0)
+    }
+
     /// What is reserved now.
     pub fn usage(&self) -> MemoryUsage {
         let books = self.books.lock();
@@ -342,6 +347,17 @@ impl Reservation {
             class: self.class,
             bytes,
         }
+    }
+
+    /// Joins another reservation to this one; its bytes are filed under this one's class.
+    pub fn absorb(&mut self, mut other: Self) {
+        if !Arc::ptr_eq(&self.budget, &other.budget) {
+            return;
+        }
+        if other.class != self.class {
+            other.reclassify(self.class);
+        }
+        self.bytes += std::mem::take(&mut other.bytes);
     }
 
     /// Files the bytes under another class, whether or not that class has room: they exist already.

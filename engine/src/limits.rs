@@ -41,7 +41,7 @@ pub const MERGE_PARTS_MAX: usize = 32;
 /// Damaged parts and segments kept in `quarantine/`, in bytes; the oldest go beyond it.
 pub const QUARANTINE_BYTES_MAX: u64 = 1 << 30;
 /// Exemplars kept for one tenant; the oldest go beyond it.
-pub const EXEMPLARS_PER_TENANT_MAX: usize = 100_000;
+pub const EXEMPLARS_PER_TENANT_MAX: usize = 20_000;
 /// Metrics whose type, unit and help are kept for one tenant.
 pub const METADATA_PER_TENANT_MAX: usize = 20_000;
 /// A clock that moved ahead by more than this between two ticks must stand for `CLOCK_JUMP_TICKS` ticks before anything is dropped for its age, in seconds.
@@ -52,3 +52,15 @@ pub const CLOCK_JUMP_TICKS: u32 = 3;
 pub const LATE_ROWS_SHARE: u64 = 8;
 /// Late parts of a closed partition reach its large part at the latest after this time, in seconds.
 pub const LATE_MERGE_DELAY_S: i64 = 86_400;
+/// Bytes that one merge is counted with: its pages, dictionaries and read buffers.
+pub const MERGE_BUFFER_BYTES: u64 = 8 * 1024 * 1024;
+/// How long an engine that closes goes on flushing heads, in seconds; the log keeps the rest.
+pub const CLOSE_FLUSH_S_MAX: i64 = 5;
+/// Hundredths of its ingest share that a signal's heads may hold before the largest is flushed early.
+pub const HEADS_PRESSURE_PERCENT: u64 = 50;
+/// How often the ticker looks for what is due, in milliseconds.
+pub const TICK_MS: u64 = 5_000;
+/// How long the flusher waits after a failure, in milliseconds.
+pub const FLUSH_RETRY_MS: u64 = 1_000;
+/// The cache of parts' indexes holds at most this share of the memory that may be handed out.
+pub const INDEX_CACHE_SHARE: u64 = 8;

@@ -31,8 +31,6 @@ const FORMAT_BYTES: usize = 48;
 pub(crate) struct Store {
     /// The folder's identity.
     pub(crate) id: StoreId,
-    /// Whether the folder was made just now.
-    pub(crate) fresh: bool,
     /// Dropped last, so that nobody else opens a folder that still has work in it.
     _lock: Box<dyn Any + Send + Sync>,
 }
@@ -116,7 +114,7 @@ impl Store {
         for dir in [layout.tmp(), layout.wal(), layout.data(), layout.quarantine()] {
             create_dir_durable(fs, root, &dir).map_err(at(&dir))?;
         }
-        Ok(Self { id, fresh, _lock: lock })
+        Ok(Self { id, _lock: lock })
     }
 
     fn create(fs: &dyn Fs, layout: &Layout, windows_s: &PerSignal<i64>) -> Result<StoreId, StoreError> {

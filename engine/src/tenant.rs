@@ -177,6 +177,18 @@ impl Tenant {
         }
     }
 
+    /// All metadata, by metric name.
+    pub fn all_metadata(&self) -> Vec<MetricMetadata> {
+        let mut all: Vec<_> = self.metadata.read().values().cloned().collect();
+        all.sort_by(|a, b| a.metric.cmp(&b.metric));
+        all
+    }
+
+    /// Metrics with metadata.
+    pub fn metadata_len(&self) -> usize {
+        self.metadata.read().len()
+    }
+
     /// Reads the table of series. Keep it short: new series wait meanwhile, and it must not be held over an append.
     pub fn with_series<T>(&self, read: impl FnOnce(&SeriesTable) -> T) -> T {
         read(&self.series.read())

@@ -17,12 +17,11 @@ fn open(fs: &dyn Fs) -> Result<Store, StoreError> {
 fn a_folder_keeps_its_id_and_has_one_owner() {
     let fs: Arc<dyn Fs> = Arc::new(SimFs::new());
     let first = open(fs.as_ref()).unwrap();
-    assert!(first.fresh);
     assert!(matches!(open(fs.as_ref()), Err(StoreError::Locked(_))));
     let id = first.id;
     drop(first);
     let again = open(fs.as_ref()).unwrap();
-    assert_eq!((again.id, again.fresh), (id, false));
+    assert_eq!(again.id, id);
 }
 
 #[test]
