@@ -38,3 +38,6 @@ impl Defined {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -336,3 +336,6 @@ pub(crate) fn encode_definition(payload: &mut Vec<u8>, space: u32, reference: u3
     put(payload, start + 4, &reference.to_le_bytes());
     put(payload, start + 8, &len.to_le_bytes());
 }
+
+#[cfg(test)]
+mod tests;

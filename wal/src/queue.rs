@@ -321,3 +321,6 @@ impl<T> Pending<T> {
         (self.lane, self.cost_bytes)
     }
 }
+
+#[cfg(test)]
+mod tests;

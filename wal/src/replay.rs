@@ -207,9 +207,9 @@ impl<'a> Replay<'a> {
     fn last_end(&mut self, file: &SegmentFile, end: ScanEnd, unreadable: &[Range<u64>]) -> Result<(), WalError> {
         let offset = end.offset as u64;
         let mut unusable = end.tail_bytes as u64;
-        let behind = unreadable.iter().filter(|range| range.end > offset);
-        if let Some(range) = behind.clone().next().zip(behind.last()) {
-            let range = range.0.start.max(offset)..range.1.end;
+        let first = unreadable.iter().find(|range| range.end > offset);
+        if let (Some(first), Some(last)) = (first, unreadable.last()) {
+            let range = first.start.max(offset)..last.end;
             unusable = unusable.max(range.end - offset);
             let next = end.next_lsn;
             self.damaged(file, range, next, next.previous(), DamageReason::Unreadable)?;

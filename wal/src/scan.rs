@@ -273,3 +273,6 @@ fn len_without_zeros(bytes: &[u8]) -> usize {
     }
     0
 }
+
+#[cfg(test)]
+mod tests;

@@ -284,3 +284,6 @@ impl Drop for ZeroSupply {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -128,7 +128,7 @@ fn one_sync_serves_many_appends() {
     replay(&mut recovery).unwrap();
     let (wal, commits) = start(recovery).unwrap();
     let threads = 16;
-    let each = 50;
+    let each = 20;
     let barrier = Barrier::new(threads);
     std::thread::scope(|scope| {
         for thread in 0..threads as u64 {
@@ -234,14 +234,14 @@ fn the_worker_keeps_zeros_ahead_of_the_writes() {
     let path = dir.path().join("wal");
     let fs: Arc<dyn Fs> = Arc::new(OsFs);
     let options = WalOptions {
-        segment_bytes: 1 << 20,
+        segment_bytes: 300 << 10,
         zero_fill: ZeroFill::Worker,
         ..options()
     };
     let mut recovery = Recovery::open(Arc::clone(&fs), &path, options.clone()).unwrap();
     replay(&mut recovery).unwrap();
     let (wal, _) = start(recovery).unwrap();
-    for id in 0..6000 {
+    for id in 0..1500 {
         wal.append(record(id)).unwrap().wait().unwrap();
     }
     let stats = wal.stats();
@@ -262,6 +262,6 @@ fn the_worker_keeps_zeros_ahead_of_the_writes() {
     );
     let mut recovery = Recovery::open(fs, &path, options).unwrap();
     let seen = replay(&mut recovery).unwrap();
-    assert_eq!(seen.records.len(), 6000);
+    assert_eq!(seen.records.len(), 1500);
     assert!(seen.report.is_whole());
 }
