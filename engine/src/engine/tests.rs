@@ -114,7 +114,13 @@ pub(super) fn all_samples(engine: &Engine, tenant: &TenantId) -> BTreeMap<String
             let groups = part.select(&[], TimeRange::ALL).unwrap();
             part.read(&groups, TimeRange::ALL, &mut |group, chunk| {
                 let samples = found.entry(format!("{:?}", groups[group].key)).or_default();
-                samples.extend(chunk.timestamps.iter().copied().zip(chunk.values.iter().map(|v| v.to_bits())));
+                samples.extend(
+                    chunk
+                        .timestamps
+                        .iter()
+                        .copied()
+                        .zip(chunk.values.iter().map(|v| v.to_bits())),
+                );
             })
             .unwrap();
         }
@@ -122,7 +128,13 @@ pub(super) fn all_samples(engine: &Engine, tenant: &TenantId) -> BTreeMap<String
             for series in head.refs_matching(&[]) {
                 let samples = found.entry(format!("{:?}", head.key(series).unwrap())).or_default();
                 head.read(series, TimeRange::ALL, &mut |chunk| {
-                    samples.extend(chunk.timestamps.iter().copied().zip(chunk.values.iter().map(|v| v.to_bits())));
+                    samples.extend(
+                        chunk
+                            .timestamps
+                            .iter()
+                            .copied()
+                            .zip(chunk.values.iter().map(|v| v.to_bits())),
+                    );
                 });
             }
         }
@@ -149,7 +161,12 @@ fn a_flush_changes_nothing_for_readers_and_lets_the_log_go() {
     append(&engine, &[("a", at + 1000, 9.0)]);
     let after = all_samples(&engine, &tenant);
     engine.close().unwrap();
-    assert!(engine.metrics_batch(&tenant).is_ok_and(|batch| engine.append_metrics(batch).is_ok()), "empty");
+    assert!(
+        engine
+            .metrics_batch(&tenant)
+            .is_ok_and(|batch| engine.append_metrics(batch).is_ok()),
+        "empty"
+    );
     drop(engine);
     let engine = bench.open(Bench::options());
     assert_eq!(all_samples(&engine, &tenant), after);
