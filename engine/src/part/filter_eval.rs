@@ -6,7 +6,9 @@ use roaring::RoaringBitmap;
 use super::filter::IndexFilter;
 use super::index::KeyEntry;
 use super::reader::Part;
+use super::row_terms::{LONG_VALUE, OVERFLOW_KEY, indexed_value};
 use super::types::PartError;
+use crate::ids::Signal;
 use crate::matcher::{MatchOp, Matcher};
 
 /// Groups that may match: all of the part's, or those of a bitmap.
@@ -43,9 +45,9 @@ impl GroupSet {
     }
 }
 
-/// Hash of a body's word, as tables of logs hold it.
-pub(crate) fn token_hash(token: &str) -> u64 {
-    xxhash_rust::xxh3::xxh3_64_with_seed(token.as_bytes(), 1)
+/// Hash of a body's word, lower-cased, as tables of logs hold it.
+pub(crate) fn token_hash(token: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64_with_seed(token, 1)
 }
 
 /// Hash of a trace id, as tables of logs and traces hold it.
@@ -88,7 +90,10 @@ impl Part {
             IndexFilter::Matcher(matcher) => self.groups_of_matcher(matcher),
             IndexFilter::Prefix { key, prefix } => self.groups_of_prefix(key, prefix),
             IndexFilter::Regex { key, regex } => self.groups_of_regex(key, regex),
-            IndexFilter::Token(token) => self.groups_of_hash(token_hash(token), super::tokens::is_indexed(token)),
+            IndexFilter::Token(token) => {
+                let indexed = self.meta().signal == Signal::Logs && super::tokens::is_indexed(token);
+                self.groups_of_hash(token_hash(token.as_bytes()), indexed)
+            }
             IndexFilter::TraceId(id) => self.groups_of_hash(trace_hash(id), true),
         }
     }
@@ -99,6 +104,7 @@ impl Part {
             Some((_, entry)) if entry.dropped => Ok(Err(GroupSet::All)),
             Some(found) => Ok(Ok(found)),
             // A key that no row has, or one that this signal does not index.
+            None if self.find_key(OVERFLOW_KEY)?.is_some() => Ok(Err(GroupSet::All)),
             None if super::tokens::indexes_key(self.meta().signal, name) => Ok(Err(GroupSet::none())),
             None => Ok(Err(GroupSet::All)),
         }
@@ -106,7 +112,7 @@ impl Part {
 
     fn groups_of_matcher(&self, matcher: &Matcher) -> Result<GroupSet, PartError> {
         // In logs and traces one group has many rows: rows without the key, or with another value, may stand beside it.
-        let exact = self.meta().signal == crate::ids::Signal::Metrics;
+        let exact = self.meta().signal == Signal::Metrics;
         if matcher.matches_absent() && !exact {
             return Ok(GroupSet::All);
         }
@@ -119,7 +125,9 @@ impl Part {
         };
         if !matcher.matches_absent() {
             if let MatchOp::Equal = matcher.op {
-                let postings = self.find_term(key, matcher.value.as_bytes())?;
+                let value = matcher.value.as_bytes();
+                let value = if exact { value } else { indexed_value(value) };
+                let postings = self.find_term(key, value)?;
                 let groups = postings.map(|postings| self.bitmap(&postings)).transpose()?;
                 return Ok(GroupSet::Some(groups.unwrap_or_default()));
             }
@@ -149,7 +157,8 @@ impl Part {
     fn union(&self, key: u32, passes: &dyn Fn(&str) -> bool) -> Result<RoaringBitmap, PartError> {
         let mut groups = RoaringBitmap::new();
         self.visit_terms(key, &[], &mut |value, postings| {
-            if std::str::from_utf8(value).is_ok_and(passes) {
+            // What is no text stands for long values, which nobody can tell from here.
+            if std::str::from_utf8(value).map_or(true, passes) {
                 self.add_postings(&postings, &mut groups)?;
             }
             Ok(true)
@@ -166,6 +175,9 @@ impl Part {
             Err(set) => return Ok(set),
         };
         let mut groups = RoaringBitmap::new();
+        if let Some(postings) = self.find_term(key, LONG_VALUE)? {
+            self.add_postings(&postings, &mut groups)?;
+        }
         self.visit_terms(key, prefix.as_bytes(), &mut |value, postings| {
             let inside = value.starts_with(prefix.as_bytes());
             if inside {
@@ -187,7 +199,7 @@ impl Part {
     }
 
     fn groups_of_hash(&self, hash: u64, indexed: bool) -> Result<GroupSet, PartError> {
-        if !indexed || self.meta().signal == crate::ids::Signal::Metrics {
+        if !indexed || self.meta().signal == Signal::Metrics {
             return Ok(GroupSet::All);
         }
         let mut groups = RoaringBitmap::new();

@@ -2,6 +2,7 @@
 //! one or two groups costs a few bits over the group's number; what stands in more has a list or a bit set of its own.
 //! Two words may share a stored hash: the table may name a group too many, never one too few.
 
+use super::row_terms::PAIR_GROUP_BITS;
 use super::wire::{put_varint, take_array, take_u32, take_varint_u32};
 
 /// Groups that an entry of the bucket table may have before it becomes a frequent one.
@@ -21,8 +22,9 @@ mod tag {
     pub(super) const BITS: u8 = 1;
 }
 
-/// Encodes (hash, group) pairs, in any order, groups counted from the tile's first. Empty without pairs.
-pub(crate) fn encode_hashes(pairs: &mut Vec<(u64, u32)>, groups: u32) -> Vec<u8> {
+/// Encodes pairs of a hash (high bits) and a group (`PAIR_GROUP_BITS` low bits), in any order, groups counted from the
+/// tile's first. Empty without pairs.
+pub(crate) fn encode_hashes(mut pairs: Vec<u64>, groups: u32) -> Vec<u8> {
     if pairs.is_empty() {
         return Vec::new();
     }
@@ -31,13 +33,13 @@ pub(crate) fn encode_hashes(pairs: &mut Vec<(u64, u32)>, groups: u32) -> Vec<u8>
     let mut rare = Vec::with_capacity(pairs.len());
     let mut frequent = Vec::new();
     let mut frequent_groups = Vec::new();
-    for run in pairs.chunk_by(|a, b| a.0 == b.0) {
+    for run in pairs.chunk_by(|a, b| hash_of(*a) == hash_of(*b)) {
         if run.len() <= RARE_GROUPS_MAX {
             rare.extend_from_slice(run);
-        } else if let Some((hash, _)) = run.first() {
+        } else if let Some(pair) = run.first() {
             let start = frequent_groups.len();
             encode_groups(run, groups, &mut frequent_groups);
-            frequent.extend_from_slice(&((hash >> 32) as u32).to_le_bytes());
+            frequent.extend_from_slice(&((pair >> 32) as u32).to_le_bytes());
             frequent.extend_from_slice(&(start as u32).to_le_bytes());
             frequent.extend_from_slice(&((frequent_groups.len() - start) as u32).to_le_bytes());
         }
@@ -51,9 +53,9 @@ pub(crate) fn encode_hashes(pairs: &mut Vec<(u64, u32)>, groups: u32) -> Vec<u8>
     let mut entries = rare.iter().peekable();
     for bucket in 0..1u64 << bucket_bits {
         starts.extend_from_slice(&count.to_le_bytes());
-        while let Some((hash, group)) = entries.next_if(|(hash, _)| high_bits(*hash, bucket_bits) == bucket) {
-            bits.push(rest_of(*hash, bucket_bits, rest_bits), rest_bits);
-            bits.push(u64::from(*group), group_bits);
+        while let Some(pair) = entries.next_if(|pair| high_bits(**pair, bucket_bits) == bucket) {
+            bits.push(rest_of(*pair, bucket_bits, rest_bits), rest_bits);
+            bits.push(u64::from(group_of(*pair)), group_bits);
             count += 1;
         }
     }
@@ -78,12 +80,20 @@ fn rest_of(hash: u64, bucket_bits: u32, rest_bits: u32) -> u64 {
     hash << bucket_bits >> (u64::BITS - rest_bits)
 }
 
-fn encode_groups(run: &[(u64, u32)], groups: u32, out: &mut Vec<u8>) {
+fn hash_of(pair: u64) -> u64 {
+    pair >> PAIR_GROUP_BITS
+}
+
+fn group_of(pair: u64) -> u32 {
+    (pair & ((1 << PAIR_GROUP_BITS) - 1)) as u32
+}
+
+fn encode_groups(run: &[u64], groups: u32, out: &mut Vec<u8>) {
     let mut list = Vec::new();
     let mut at = 0;
-    for (_, group) in run {
+    for group in run.iter().map(|pair| group_of(*pair)) {
         put_varint(&mut list, u64::from(group - at));
-        at = *group;
+        at = group;
     }
     let set_bytes = groups.div_ceil(8) as usize;
     if list.len() <= set_bytes {
@@ -93,8 +103,8 @@ fn encode_groups(run: &[(u64, u32)], groups: u32, out: &mut Vec<u8>) {
         out.push(tag::BITS);
         let start = out.len();
         out.resize(start + set_bytes, 0);
-        for (_, group) in run {
-            if let Some(byte) = out.get_mut(start + *group as usize / 8) {
+        for group in run.iter().map(|pair| group_of(*pair)) {
+            if let Some(byte) = out.get_mut(start + group as usize / 8) {
                 *byte |= 1 << (group % 8);
             }
         }

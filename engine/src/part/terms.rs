@@ -226,7 +226,11 @@ impl TermsBuilder {
             }
         }
         let rank_of = |term: &Term| rank.get(term.key as usize).copied().unwrap_or_default();
-        let mut sorted: Vec<&Term> = self.terms.iter().filter(|term| term.postings.count > 0).collect();
+        let known = |term: &&Term| {
+            let dropped = self.keys.get(term.key as usize).is_none_or(|key| key.dropped);
+            term.postings.count > 0 && !dropped
+        };
+        let mut sorted: Vec<&Term> = self.terms.iter().filter(known).collect();
         sorted
             .sort_unstable_by(|a, b| (rank_of(a), value_of(&self.text, a)).cmp(&(rank_of(b), value_of(&self.text, b))));
         let mut groups_of_key = vec![(0u64, 0u64); order.len()];

@@ -17,6 +17,7 @@ use crate::time::{DAY_S, Window};
 
 mod damage;
 mod metrics;
+mod rows;
 
 /// A folder for parts, removed at the end.
 pub(super) struct Folder {
