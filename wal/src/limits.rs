@@ -36,6 +36,8 @@ pub const ZERO_STEP_BYTES_MAX: u64 = 4 << 20;
 pub const ZERO_STEP_BYTES_MIN: u64 = 64 << 10;
 /// Steps of zeros in a segment, between those bounds.
 pub const ZERO_STEPS_PER_SEGMENT: u64 = 16;
+/// Zeros are written in pieces of this.
+pub const ZERO_PIECE_BYTES: u64 = 256 << 10;
 /// How long a poisoned log waits before it tries a new segment again, by default.
 pub const REOPEN_DELAY_DEFAULT: Duration = Duration::from_secs(1);
 /// Damaged ranges that a replay report names; further ones are only counted.

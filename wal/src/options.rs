@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::limits;
+use crate::queue::Shares;
 
 /// When an acknowledged record is on stable storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -69,6 +70,20 @@ impl WalOptions {
             queue_bytes_max: (memory_bytes / 16).clamp(limits::QUEUE_BYTES_FLOOR, limits::QUEUE_BYTES_MAX_DEFAULT),
             ..WalOptions::new(store_id)
         }
+    }
+
+    /// The most memory that the log takes with these options: the queue, the write buffer of one group with its padding, and
+    /// the zero-fill worker's piece. Replay maps segments beside it, whose pages the system takes back as it likes.
+    pub fn memory_bytes_max(&self) -> u64 {
+        let group = self.queue_bytes_max.min(limits::GROUP_BYTES_MAX) + self.record_bytes_max();
+        self.queue_bytes_max + group + self.zero_step_bytes() + limits::ZERO_PIECE_BYTES
+    }
+
+    /// Largest body that an empty queue takes.
+    pub fn record_bytes_max(&self) -> u64 {
+        Shares::lane_max(self.queue_bytes_max)
+            .min(limits::RECORD_BYTES_MAX)
+            .saturating_sub(limits::QUEUE_RECORD_OVERHEAD_BYTES)
     }
 
     /// Step in which segments are filled with zeros.

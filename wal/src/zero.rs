@@ -14,6 +14,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::{Condvar, Mutex};
 
 use crate::fs::{Fs, WriteFile};
+use crate::limits::ZERO_PIECE_BYTES;
 use crate::{WalError, ZeroFill};
 
 /// The commit thread fills up to a multiple of this when it passes the frontier.
@@ -135,7 +136,7 @@ impl Common {
     }
 
     fn fill(&self, file: &mut dyn WriteFile, from: u64, to: u64) -> io::Result<()> {
-        let zeros = vec![0; usize::try_from(self.step.min(to - from)).unwrap_or_default()];
+        let zeros = vec![0; usize::try_from(ZERO_PIECE_BYTES.min(to - from)).unwrap_or_default()];
         let mut at = from;
         while at < to {
             let len = usize::try_from(to - at).unwrap_or(usize::MAX).min(zeros.len());

@@ -210,3 +210,19 @@ fn a_failed_sync_is_reported_once_by_every_open_handle() {
     first.sync_data().unwrap();
     second.sync_data().unwrap();
 }
+
+#[test]
+fn listing_skips_what_is_deeper_and_sees_every_neighbour() {
+    both(|fs, dir| {
+        for folder in ["a", "a/b", "a/b/c", "a.b", "a-b", "b"] {
+            fs.create_dir_all(&dir.join(folder)).unwrap();
+        }
+        for file in ["a/x", "a/b/x", "a.b/x", "aa", "z"] {
+            fs.create(&dir.join(file)).unwrap();
+        }
+        let names = |path: &Path| -> Vec<String> { fs.list(path).unwrap().into_iter().map(|e| e.name).collect() };
+        assert_eq!(names(dir), ["a", "a-b", "a.b", "aa", "b", "z"]);
+        assert_eq!(names(&dir.join("a")), ["b", "x"]);
+        assert_eq!(names(&dir.join("a/b/c")), Vec::<String>::new());
+    });
+}

@@ -129,7 +129,11 @@ fn check(disk: &SimFs, options: &WalOptions, known: &Known) {
     assert!(lsn > known.safe.keys().next_back().copied().unwrap_or_default());
     assert!(lsn > seen.records.keys().next_back().copied().unwrap_or_default());
     wal.close().unwrap();
-    let after = read(&shared, options);
+    let strict = WalOptions {
+        strict: true,
+        ..options.clone()
+    };
+    let after = read(&shared, &strict);
     assert!(after.report.is_whole(), "{:?} {:?}", after.report, seen.report);
     let mut expected = seen.records;
     expected.insert(lsn, known.next_id);

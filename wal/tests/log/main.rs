@@ -6,6 +6,7 @@ mod damage;
 mod faults;
 mod format;
 mod harness;
+mod kill;
 mod lock;
 mod queue;
 mod round_trip;

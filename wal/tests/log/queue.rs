@@ -55,7 +55,7 @@ impl Held {
             admitted: Arc::default(),
             hold,
         };
-        let _ = held.append(3, 0).unwrap();
+        drop(held.append(3, 0).unwrap());
         inside.wait();
         held
     }

@@ -326,7 +326,7 @@ impl Disk {
             Some(Node::File(_)) => return Err(io::ErrorKind::NotADirectory.into()),
             None => return Err(io::ErrorKind::NotFound.into()),
         }
-        if self.under(path).next().is_some() {
+        if !self.is_empty_dir(path) {
             return Err(io::ErrorKind::DirectoryNotEmpty.into());
         }
         self.run(NameOp::Remove(path.to_owned()));
@@ -376,32 +376,38 @@ impl Disk {
         });
     }
 
-    fn under<'a>(&'a self, dir: &'a Path) -> impl Iterator<Item = (&'a PathBuf, &'a Node)> {
-        self.live
+    fn is_empty_dir(&self, dir: &Path) -> bool {
+        let next = self
+            .live
             .range::<Path, _>((Bound::Excluded(dir), Bound::Unbounded))
-            .take_while(move |(path, _)| path.starts_with(dir))
+            .next();
+        next.is_none_or(|(path, _)| !path.starts_with(dir))
     }
 
     pub(super) fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {
         if !self.is_dir(dir) {
             return Err(io::ErrorKind::NotFound.into());
         }
-        let mut entries: Vec<Entry> = self
-            .under(dir)
-            .filter(|(path, _)| parent(path) == dir)
-            .map(|(path, node)| Entry {
-                name: path
-                    .file_name()
-                    .map(|name| name.to_string_lossy().into_owned())
-                    .unwrap_or_default(),
-                is_dir: matches!(node, Node::Dir),
+        let mut entries = Vec::new();
+        let mut from = Bound::Excluded(dir.to_owned());
+        while let Some((path, node)) = self.live.range((from.clone(), Bound::Unbounded)).next() {
+            let Some(name) = path.strip_prefix(dir).ok().and_then(|rest| rest.iter().next()) else {
+                break;
+            };
+            let is_dir = matches!(node, Node::Dir);
+            entries.push(Entry {
+                name: name.to_string_lossy().into_owned(),
+                is_dir,
                 len: match node {
                     Node::Dir => 0,
                     Node::File(inode) => inode.lock().live.len() as u64,
                 },
-            })
-            .collect();
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
+            });
+            // The next name that is not below this one: no name sorts between a name and the same with a zero byte.
+            let mut next = name.to_owned();
+            next.push("\0");
+            from = Bound::Included(dir.join(next));
+        }
         Ok(entries)
     }
 
