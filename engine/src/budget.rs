@@ -338,6 +338,15 @@ impl Reservation {
         }
     }
 
+    /// Holds exactly `bytes` afterwards, whether or not they are free: for what has got its final size.
+    pub fn settle(&mut self, bytes: u64) {
+        if bytes > self.bytes {
+            self.grow_unchecked(bytes - self.bytes);
+        } else {
+            self.shrink(self.bytes - bytes);
+        }
+    }
+
     /// Cuts off `bytes` (at most what it holds) as a reservation of their own, of the same class.
     pub fn split(&mut self, bytes: u64) -> Self {
         let bytes = bytes.min(self.bytes);

@@ -64,3 +64,7 @@ pub const TICK_MS: u64 = 5_000;
 pub const FLUSH_RETRY_MS: u64 = 1_000;
 /// The cache of parts' indexes holds at most this share of the memory that may be handed out.
 pub const INDEX_CACHE_SHARE: u64 = 8;
+/// Bytes of one log record or span at most, attributes, events and links included.
+pub const ITEM_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of all rows of one batch of logs or spans at most: their columns count bytes in 32 bits.
+pub const BATCH_BYTES_MAX: u64 = 1 << 30;

@@ -92,6 +92,12 @@ pub enum AppendError {
         /// The longest taken.
         bytes_max: u64,
     },
+    /// The batch's columns do not fit together: a decoder's fault, such as a slot of another batch.
+    #[error("the batch was filled wrongly: {reason}")]
+    Invalid {
+        /// What does not fit.
+        reason: String,
+    },
     /// The engine is closing.
     #[error("the engine is closed")]
     Closed,
@@ -106,7 +112,7 @@ impl AppendError {
             Self::HeadsFull { .. } => Some(2_000),
             Self::LogFailed { .. } | Self::DiskFull { .. } => Some(30_000),
             Self::Closed => Some(5_000),
-            Self::TenantsMax { .. } | Self::TooLarge { .. } => None,
+            Self::TenantsMax { .. } | Self::TooLarge { .. } | Self::Invalid { .. } => None,
         }
     }
 }

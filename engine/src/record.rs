@@ -7,7 +7,10 @@
 mod columns;
 mod frame;
 mod metrics;
+mod rows;
 
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
 use bytes::Bytes;
 
 pub(crate) use columns::MetricColumns;
@@ -15,8 +18,10 @@ pub use columns::{HistogramRows, MetricRows};
 pub use frame::InvalidRecord;
 pub use metrics::MetricsRecord;
 pub(crate) use metrics::encode_metrics;
+pub(crate) use rows::{SharedText, record_schema};
 
 use crate::ids::{Signal, TenantId};
+use crate::tenant::Tenant;
 use frame::Frame;
 
 /// A record read back from the log.
@@ -37,6 +42,10 @@ pub struct Record {
 pub enum RecordRows {
     /// Samples; refs are those of the segment until `MetricsRecord::remap`.
     Metrics(MetricsRecord),
+    /// Log records, in the columns of `schema::logs`.
+    Logs(RecordBatch),
+    /// Spans, in the columns of `schema::spans`.
+    Traces(RecordBatch),
 }
 
 impl Record {
@@ -45,7 +54,8 @@ impl Record {
         let frame = Frame::decode(body)?;
         let rows = match frame.signal {
             Signal::Metrics => RecordRows::Metrics(MetricsRecord::decode(&frame)?),
-            Signal::Logs | Signal::Traces => return Err(InvalidRecord::Section),
+            Signal::Logs => RecordRows::Logs(rows::decode(&frame)?),
+            Signal::Traces => RecordRows::Traces(rows::decode(&frame)?),
         };
         Ok(Self {
             tenant: frame.tenant,
@@ -59,8 +69,32 @@ impl Record {
     pub fn signal(&self) -> Signal {
         match self.rows {
             RecordRows::Metrics(_) => Signal::Metrics,
+            RecordRows::Logs(_) => Signal::Logs,
+            RecordRows::Traces(_) => Signal::Traces,
         }
     }
+}
+
+/// The body of a record of logs or spans, and its rows in the columns of `schema`, which share the body's memory.
+pub(crate) fn encode_rows(
+    tenant: &Tenant,
+    signal: Signal,
+    shared: &SharedText,
+    batch: &RecordBatch,
+) -> Result<(Vec<Bytes>, RecordBatch), RowsError> {
+    let frame = Frame::new(signal, tenant.id(), tenant.space(), batch.num_rows());
+    let frame = rows::encode(frame, shared, batch)?;
+    let rows = rows::decode(&frame)?;
+    Ok((frame.encode(), rows))
+}
+
+/// Rows that cannot become a record: a decoder's fault, such as a resource's slot of another batch.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RowsError {
+    #[error(transparent)]
+    Arrow(#[from] ArrowError),
+    #[error(transparent)]
+    Record(#[from] InvalidRecord),
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A tenant as ingest knows it: its series, its cap, its ledger, its bounds of time, and the way of a batch into a record.
 
 mod admit;
+mod admit_rows;
 mod claim;
 mod definition;
 
@@ -12,9 +13,10 @@ use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 
 pub use admit::{Admission, AdmittedMetrics, WindowRows};
+pub use admit_rows::AdmittedRows;
 pub use definition::{Definition, InvalidDefinition};
 
-use crate::batch::{MetricsBatch, TimeBounds};
+use crate::batch::{LogsBatch, MetricsBatch, SpansBatch, TimeBounds};
 use crate::budget::{BudgetExceeded, MemoryBudget, MemoryClass};
 use crate::ids::{SeriesId, SeriesRef, Signal, StoreId, TenantId};
 use crate::labels::SeriesKey;
@@ -134,6 +136,35 @@ impl Tenant {
         });
         let bounds = self.bounds_ms(Signal::Metrics, now);
         Ok(MetricsBatch::new(Arc::clone(self), bounds, arrivals, memory))
+    }
+
+    /// An empty batch of log records that arrive at `now`.
+    pub fn logs_batch(self: &Arc<Self>, now: TimestampMs) -> Result<LogsBatch, BudgetExceeded> {
+        let memory = self.budget.try_reserve(MemoryClass::Decode(Signal::Logs), 0)?;
+        Ok(LogsBatch::new(
+            Arc::clone(self),
+            self.bounds_ns(Signal::Logs, now),
+            memory,
+        ))
+    }
+
+    /// An empty batch of spans that arrive at `now`.
+    pub fn spans_batch(self: &Arc<Self>, now: TimestampMs) -> Result<SpansBatch, BudgetExceeded> {
+        let memory = self.budget.try_reserve(MemoryClass::Decode(Signal::Traces), 0)?;
+        Ok(SpansBatch::new(
+            Arc::clone(self),
+            self.bounds_ns(Signal::Traces, now),
+            memory,
+        ))
+    }
+
+    fn bounds_ns(&self, signal: Signal, now: TimestampMs) -> TimeBounds {
+        let bounds = self.bounds_ms(signal, now);
+        let to_ns = |at: i64| TimestampMs(at).to_ns().0;
+        TimeBounds {
+            range: TimeRange::new(to_ns(bounds.range.start), to_ns(bounds.range.end)),
+            ..bounds
+        }
     }
 
     /// The times in milliseconds that rows arriving at `now` may have.

@@ -76,7 +76,9 @@ fn aligned_bytes_are_shared_and_others_copied() {
         let bytes: Vec<u8> = std::iter::repeat_n(0, shift).chain(body()).collect();
         let whole = frame::shared(arrow::buffer::Buffer::from(bytes.as_slice()));
         let record = Record::decode(&whole.slice(shift..)).unwrap();
-        let RecordRows::Metrics(metrics) = record.rows;
+        let RecordRows::Metrics(metrics) = record.rows else {
+            panic!("metrics")
+        };
         assert_eq!(metrics.rows.timestamps, sample_rows().timestamps);
         let inside = whole.as_ptr_range().contains(&metrics.rows.timestamps.inner().as_ptr());
         assert_eq!(inside, shift % 8 == 0);
@@ -94,7 +96,9 @@ fn a_newer_version_says_so() {
 #[test]
 fn refs_are_mapped_and_unknown_ones_named() {
     let record = Record::decode(&Bytes::from(body())).unwrap();
-    let RecordRows::Metrics(mut metrics) = record.rows;
+    let RecordRows::Metrics(mut metrics) = record.rows else {
+        panic!("metrics")
+    };
     metrics.remap(|at| Some(SeriesRef(at + 100))).unwrap();
     assert_eq!(metrics.rows.refs[4], 104);
     assert_eq!(metrics.exemplars[0].series, SeriesRef(103));
@@ -113,8 +117,9 @@ proptest! {
         if cuts {
             bytes.truncate(cut.index(bytes.len()));
         }
-        if let Ok(record) = Record::decode(&Bytes::from(bytes)) {
-            let RecordRows::Metrics(metrics) = record.rows;
+        if let Ok(record) = Record::decode(&Bytes::from(bytes))
+            && let RecordRows::Metrics(metrics) = record.rows
+        {
             for row in 0..metrics.rows.len() {
                 metrics.rows.histogram(row);
                 metrics.rows.temporality(row);

@@ -53,14 +53,14 @@ pub struct AdmittedMetrics {
 /// The promise that admitted rows will be durable. Dropped without `confirm`, the admission is undone.
 #[derive(Debug)]
 pub struct Admission {
-    tenant: Arc<Tenant>,
-    signal: Signal,
-    claim: Option<Claim>,
-    stored: u64,
-    rejections: Rejections,
-    notes: Vec<String>,
-    interleaved_starts: u64,
-    exemplars_dropped: u64,
+    pub(super) tenant: Arc<Tenant>,
+    pub(super) signal: Signal,
+    pub(super) claim: Option<Claim>,
+    pub(super) stored: u64,
+    pub(super) rejections: Rejections,
+    pub(super) notes: Vec<String>,
+    pub(super) interleaved_starts: u64,
+    pub(super) exemplars_dropped: u64,
 }
 
 impl Admission {
@@ -124,6 +124,7 @@ impl Tenant {
         }
         let rows = parts.columns.finish();
         let windows = split_windows(&rows.timestamps, 1000, tenant.limits.window_length_s.metrics);
+        parts.memory.settle(rows.memory_bytes() as u64);
         let body = crate::record::encode_metrics(&tenant, &rows, &parts.metadata, &claimed.exemplars);
         Ok(AdmittedMetrics {
             body,

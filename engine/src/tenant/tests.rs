@@ -107,7 +107,9 @@ fn the_record_reads_back_as_the_rows_and_series_of_the_batch() {
     let admitted = Tenant::admit_metrics(batch).unwrap();
     let record = Record::decode(&body_of(&admitted.body)).unwrap();
     assert_eq!((record.tenant.as_str(), record.space), ("default", 3));
-    let RecordRows::Metrics(read) = record.rows;
+    let RecordRows::Metrics(read) = record.rows else {
+        panic!("metrics");
+    };
     assert_eq!(read.rows.refs, admitted.rows.refs);
     assert_eq!(read.rows.timestamps, admitted.rows.timestamps);
     assert!(read.rows.values[1].is_nan() && read.rows.values[2].is_nan());
