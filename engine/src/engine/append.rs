@@ -9,15 +9,15 @@ use icecore_wal::{AppendError as LogError, Record, WalError};
 use super::Engine;
 use super::link::Linking;
 use super::tenants::{TenantState, TooManyTenants};
-use crate::batch::MetricsBatch;
+use crate::batch::{LogsBatch, MetricsBatch, SpansBatch};
 use crate::budget::{MemoryClass, Reservation};
 use crate::exemplars::StoredExemplar;
-use crate::head::{Cut, Piece, cut_metrics};
+use crate::head::{Cut, Piece, cut_metrics, cut_rows};
 use crate::ids::{Signal, TenantId};
 use crate::limits::{FROZEN_HEADS_MAX, LATE_HEADS_MAX};
 use crate::outcome::{AppendError, Outcome};
 use crate::partition::{Linked, SignalState};
-use crate::tenant::Tenant;
+use crate::tenant::{AdmittedRows, Tenant};
 
 /// What every signal's record comes down to.
 struct Prepared {
@@ -61,6 +61,63 @@ impl Engine {
             memory: admitted.memory,
         };
         self.log(prepared, admitted.metadata, exemplars)?;
+        Ok(admitted.admission.confirm())
+    }
+
+    /// An empty batch of log records for a tenant, which is made when it is new.
+    pub fn logs_batch(&self, tenant: &TenantId) -> Result<LogsBatch, AppendError> {
+        let tenant = self.tenant(tenant)?;
+        Ok(tenant.tenant.logs_batch(self.core.clock.now().to_ms())?)
+    }
+
+    /// Stores log records. Returns when they are durable by the sync policy and in the next snapshot.
+    ///
+    /// # Errors
+    /// Nothing of the batch was taken; `retry_after_ms` tells whether and when the same batch may succeed.
+    pub fn append_logs(&self, batch: LogsBatch) -> Result<Outcome, AppendError> {
+        let tenant = self.state_of(batch.tenant())?;
+        self.room_for(tenant.signals.get(Signal::Logs))?;
+        self.append_rows(tenant, Signal::Logs, Tenant::admit_logs(batch)?)
+    }
+
+    /// An empty batch of spans for a tenant, which is made when it is new.
+    pub fn spans_batch(&self, tenant: &TenantId) -> Result<SpansBatch, AppendError> {
+        let tenant = self.tenant(tenant)?;
+        Ok(tenant.tenant.spans_batch(self.core.clock.now().to_ms())?)
+    }
+
+    /// Stores spans. Returns when they are durable by the sync policy and in the next snapshot.
+    ///
+    /// # Errors
+    /// Nothing of the batch was taken; `retry_after_ms` tells whether and when the same batch may succeed.
+    pub fn append_spans(&self, batch: SpansBatch) -> Result<Outcome, AppendError> {
+        let tenant = self.state_of(batch.tenant())?;
+        self.room_for(tenant.signals.get(Signal::Traces))?;
+        self.append_rows(tenant, Signal::Traces, Tenant::admit_spans(batch)?)
+    }
+
+    fn append_rows(
+        &self,
+        tenant: Arc<TenantState>,
+        signal: Signal,
+        admitted: AdmittedRows,
+    ) -> Result<Outcome, AppendError> {
+        if admitted.rows.num_rows() == 0 {
+            return Ok(admitted.admission.confirm());
+        }
+        let window_length_s = *self.core.options.window_length_s.get(signal);
+        let cuts = cut_rows(admitted.rows, window_length_s).map_err(|error| AppendError::Invalid {
+            reason: error.to_string(),
+        })?;
+        let prepared = Prepared {
+            cuts,
+            tenant,
+            signal,
+            body: admitted.body,
+            refs: Vec::new(),
+            memory: admitted.memory,
+        };
+        self.log(prepared, Vec::new(), Vec::new())?;
         Ok(admitted.admission.confirm())
     }
 

@@ -11,7 +11,7 @@ use crate::engine::core::Core;
 use crate::engine::tenants::TenantState;
 use crate::exemplars::StoredExemplar;
 use crate::flush::at;
-use crate::head::{Content, Cut, Piece, cut_metrics};
+use crate::head::{Content, Cut, Piece, cut_metrics, cut_rows};
 use crate::ids::{SeriesRef, Signal};
 use crate::partition::SignalState;
 use crate::quarantine::{Move, set_aside};
@@ -124,6 +124,10 @@ impl Replay<'_> {
                 keep_beside(&tenant, &mut metrics);
                 cut_metrics(metrics.rows, window_length_s)
             }
+            RecordRows::Logs(rows) | RecordRows::Traces(rows) => match cut_rows(rows, window_length_s) {
+                Ok(cuts) => cuts,
+                Err(error) => return self.unreadable(format!("record {}: {error}", lsn.get())),
+            },
         };
         self.link(&tenant, signal, lsn, cuts)
     }
