@@ -27,6 +27,7 @@ pub mod recovery;
 pub mod registry;
 mod retention;
 pub mod schema;
+pub mod select;
 mod sidecar;
 pub mod snapshot;
 pub mod stats;

@@ -146,6 +146,13 @@ pub enum AggregateOp {
     LimitRatio,
 }
 
+impl AggregateOp {
+    /// Whether the values do not matter, only which series have one.
+    pub const fn needs_presence_only(self) -> bool {
+        matches!(self, Self::Count | Self::Group)
+    }
+}
+
 /// Which labels make a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grouping {

@@ -144,7 +144,13 @@ pub struct FunctionInfo {
 pub(crate) const OPTIONAL_MANY: usize = usize::MAX;
 
 const fn row(name: &'static str, function: Function, args: &'static [ValueType], returns: ValueType) -> FunctionInfo {
-    FunctionInfo { name, function: Some(function), args, optional: 0, returns }
+    FunctionInfo {
+        name,
+        function: Some(function),
+        args,
+        optional: 0,
+        returns,
+    }
 }
 
 const fn optional(info: FunctionInfo, optional: usize) -> FunctionInfo {
@@ -152,7 +158,13 @@ const fn optional(info: FunctionInfo, optional: usize) -> FunctionInfo {
 }
 
 const fn missing(name: &'static str) -> FunctionInfo {
-    FunctionInfo { name, function: None, args: &[], optional: 0, returns: Vector }
+    FunctionInfo {
+        name,
+        function: None,
+        args: &[],
+        optional: 0,
+        returns: Vector,
+    }
 }
 
 const fn math(name: &'static str, function: MathFunction) -> FunctionInfo {
@@ -206,8 +218,18 @@ pub const FUNCTIONS: &[FunctionInfo] = &[
     math("floor", MathFunction::Floor),
     missing("histogram_avg"),
     missing("histogram_count"),
-    row("histogram_fraction", Function::Histogram(HistogramFunction::Fraction), &[Scalar, Scalar, Vector], Vector),
-    row("histogram_quantile", Function::Histogram(HistogramFunction::Quantile), &[Scalar, Vector], Vector),
+    row(
+        "histogram_fraction",
+        Function::Histogram(HistogramFunction::Fraction),
+        &[Scalar, Scalar, Vector],
+        Vector,
+    ),
+    row(
+        "histogram_quantile",
+        Function::Histogram(HistogramFunction::Quantile),
+        &[Scalar, Vector],
+        Vector,
+    ),
     missing("histogram_quantiles"),
     missing("histogram_stddev"),
     missing("histogram_stdvar"),
@@ -217,8 +239,21 @@ pub const FUNCTIONS: &[FunctionInfo] = &[
     range("increase", RangeFunction::Increase),
     missing("info"),
     range("irate", RangeFunction::Irate),
-    optional(row("label_join", Function::LabelJoin, &[Vector, String, String, String], Vector), OPTIONAL_MANY),
-    row("label_replace", Function::LabelReplace, &[Vector, String, String, String, String], Vector),
+    optional(
+        row(
+            "label_join",
+            Function::LabelJoin,
+            &[Vector, String, String, String],
+            Vector,
+        ),
+        OPTIONAL_MANY,
+    ),
+    row(
+        "label_replace",
+        Function::LabelReplace,
+        &[Vector, String, String, String, String],
+        Vector,
+    ),
     range("last_over_time", RangeFunction::Last),
     math("ln", MathFunction::Ln),
     math("log10", MathFunction::Log10),
@@ -231,9 +266,19 @@ pub const FUNCTIONS: &[FunctionInfo] = &[
     date("minute", TimeFunction::Minute),
     date("month", TimeFunction::Month),
     row("pi", Function::Pi, &[], Scalar),
-    row("predict_linear", Function::Range(RangeFunction::PredictLinear), &[Matrix, Scalar], Vector),
+    row(
+        "predict_linear",
+        Function::Range(RangeFunction::PredictLinear),
+        &[Matrix, Scalar],
+        Vector,
+    ),
     range("present_over_time", RangeFunction::Present),
-    row("quantile_over_time", Function::Range(RangeFunction::Quantile), &[Scalar, Matrix], Vector),
+    row(
+        "quantile_over_time",
+        Function::Range(RangeFunction::Quantile),
+        &[Scalar, Matrix],
+        Vector,
+    ),
     math("rad", MathFunction::Rad),
     row("range", Function::QueryRange, &[], Scalar),
     range("rate", RangeFunction::Rate),
@@ -244,8 +289,19 @@ pub const FUNCTIONS: &[FunctionInfo] = &[
     math("sin", MathFunction::Sin),
     math("sinh", MathFunction::Sinh),
     row("sort", Function::Sort, &[Vector], Vector),
-    optional(row("sort_by_label", Function::SortByLabel, &[Vector, String], Vector), OPTIONAL_MANY),
-    optional(row("sort_by_label_desc", Function::SortByLabelDesc, &[Vector, String], Vector), OPTIONAL_MANY),
+    optional(
+        row("sort_by_label", Function::SortByLabel, &[Vector, String], Vector),
+        OPTIONAL_MANY,
+    ),
+    optional(
+        row(
+            "sort_by_label_desc",
+            Function::SortByLabelDesc,
+            &[Vector, String],
+            Vector,
+        ),
+        OPTIONAL_MANY,
+    ),
     row("sort_desc", Function::SortDesc, &[Vector], Vector),
     math("sqrt", MathFunction::Sqrt),
     row("start", Function::Start, &[], Scalar),
@@ -269,7 +325,10 @@ pub const FUNCTIONS: &[FunctionInfo] = &[
 impl FunctionInfo {
     /// The line of a name.
     pub fn of(name: &str) -> Option<&'static Self> {
-        FUNCTIONS.binary_search_by(|info| info.name.cmp(name)).ok().and_then(|index| FUNCTIONS.get(index))
+        FUNCTIONS
+            .binary_search_by(|info| info.name.cmp(name))
+            .ok()
+            .and_then(|index| FUNCTIONS.get(index))
     }
 
     /// The type that the argument at `index` must have; `None` past the last.
@@ -282,7 +341,11 @@ impl FunctionInfo {
 
     /// Fewest arguments.
     pub const fn args_min(&self) -> usize {
-        if self.optional == OPTIONAL_MANY { self.args.len() - 1 } else { self.args.len() - self.optional }
+        if self.optional == OPTIONAL_MANY {
+            self.args.len() - 1
+        } else {
+            self.args.len() - self.optional
+        }
     }
 }
 

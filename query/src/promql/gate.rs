@@ -28,7 +28,11 @@ pub fn check(query: &str) -> Result<Shape, PromqlError> {
             query.len()
         )));
     }
-    let mut scan = Scan { rest: query.as_bytes(), shape: Shape::default(), open: 0 };
+    let mut scan = Scan {
+        rest: query.as_bytes(),
+        shape: Shape::default(),
+        open: 0,
+    };
     while let Some((first, rest)) = scan.rest.split_first() {
         scan.rest = rest;
         match *first {
@@ -59,7 +63,11 @@ struct Scan<'a> {
 
 impl Scan<'_> {
     fn skip_while(&mut self, keep: impl Fn(u8) -> bool) -> usize {
-        let length = self.rest.iter().position(|byte| !keep(*byte)).unwrap_or(self.rest.len());
+        let length = self
+            .rest
+            .iter()
+            .position(|byte| !keep(*byte))
+            .unwrap_or(self.rest.len());
         self.rest = self.rest.get(length..).unwrap_or_default();
         length
     }
@@ -112,7 +120,10 @@ impl Scan<'_> {
                 .split_first()
                 .is_some_and(|(head, rest)| head.eq_ignore_ascii_case(&first) && rest.eq_ignore_ascii_case(tail))
         };
-        if [&b"and"[..], b"or", b"unless", b"atan2", b"offset", b"bool"].into_iter().any(is) {
+        if [&b"and"[..], b"or", b"unless", b"atan2", b"offset", b"bool"]
+            .into_iter()
+            .any(is)
+        {
             self.operator()?;
         }
         Ok(())

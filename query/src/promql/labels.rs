@@ -24,7 +24,10 @@ impl Labels {
 
     /// From pairs in any order; later ones win, empty values are no labels.
     pub fn from_pairs<N: Into<Box<str>>, V: Into<Box<str>>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
-        let mut pairs: Vec<Pair> = pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let mut pairs: Vec<Pair> = pairs
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
         pairs.reverse();
         pairs.sort_by(|a, b| a.0.cmp(&b.0));
         pairs.dedup_by(|later, first| later.0 == first.0);
@@ -55,7 +58,10 @@ impl Labels {
 
     /// A label's value; empty when absent.
     pub fn get(&self, name: &str) -> &str {
-        self.0.iter().find(|(found, _)| **found == *name).map_or("", |(_, value)| value)
+        self.0
+            .iter()
+            .find(|(found, _)| **found == *name)
+            .map_or("", |(_, value)| value)
     }
 
     /// The metric name; empty when absent.
@@ -69,7 +75,14 @@ impl Labels {
         if kept.iter().all(|kept| *kept) {
             return self.clone();
         }
-        Self(self.0.iter().zip(kept).filter(|(_, kept)| *kept).map(|(pair, _)| pair.clone()).collect())
+        Self(
+            self.0
+                .iter()
+                .zip(kept)
+                .filter(|(_, kept)| *kept)
+                .map(|(pair, _)| pair.clone())
+                .collect(),
+        )
     }
 
     /// Without the metric name.

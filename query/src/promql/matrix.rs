@@ -20,18 +20,27 @@ pub(crate) struct Steps {
 impl Steps {
     /// One instant.
     pub(crate) const fn instant(at: i64) -> Self {
-        Self { start: at, step: 1, count: 1 }
+        Self {
+            start: at,
+            step: 1,
+            count: 1,
+        }
     }
 
     /// From `start` to `end`, both included.
     pub(crate) fn range(start: i64, end: i64, step: i64) -> Self {
         let count = end.saturating_sub(start).max(0) / step.max(1) + 1;
-        Self { start, step, count: usize::try_from(count).unwrap_or(usize::MAX) }
+        Self {
+            start,
+            step,
+            count: usize::try_from(count).unwrap_or(usize::MAX),
+        }
     }
 
     /// The instant of a step.
     pub(crate) fn at(self, index: usize) -> i64 {
-        self.start.saturating_add(self.step.saturating_mul(i64::try_from(index).unwrap_or(i64::MAX)))
+        self.start
+            .saturating_add(self.step.saturating_mul(i64::try_from(index).unwrap_or(i64::MAX)))
     }
 
     /// The last instant.
@@ -56,7 +65,11 @@ pub(crate) struct Matrix {
 impl Matrix {
     /// No series yet, `steps` values in each.
     pub(crate) fn new(steps: usize) -> Self {
-        Self { steps, labels: Vec::new(), values: Vec::new() }
+        Self {
+            steps,
+            labels: Vec::new(),
+            values: Vec::new(),
+        }
     }
 
     /// Values in a row.
@@ -67,11 +80,6 @@ impl Matrix {
     /// Series.
     pub(crate) fn len(&self) -> usize {
         self.labels.len()
-    }
-
-    /// Whether it has no series.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.labels.is_empty()
     }
 
     /// Bytes of its values, and about those of its labels.
@@ -100,12 +108,16 @@ impl Matrix {
 
     /// A series' values.
     pub(crate) fn row(&self, row: usize) -> &[f64] {
-        self.values.get(row * self.steps..(row + 1) * self.steps).unwrap_or_default()
+        self.values
+            .get(row * self.steps..(row + 1) * self.steps)
+            .unwrap_or_default()
     }
 
     /// A series' values, to be written.
     pub(crate) fn row_mut(&mut self, row: usize) -> &mut [f64] {
-        self.values.get_mut(row * self.steps..(row + 1) * self.steps).unwrap_or_default()
+        self.values
+            .get_mut(row * self.steps..(row + 1) * self.steps)
+            .unwrap_or_default()
     }
 
     /// One value; absent outside.
@@ -135,19 +147,30 @@ impl Matrix {
     /// Changes every label set, then joins what became equal; two values at one step are Prometheus's error.
     pub(crate) fn relabel(self, mut change: impl FnMut(&Labels) -> Labels) -> Result<Self, PromqlError> {
         let Self { steps, labels, values } = self;
-        let mut merged = Self { steps, labels: Vec::with_capacity(labels.len()), values: Vec::new() };
+        let mut merged = Self {
+            steps,
+            labels: Vec::with_capacity(labels.len()),
+            values: Vec::new(),
+        };
         let mut seen = std::collections::HashMap::with_capacity(labels.len());
         let changed: Vec<Labels> = labels.iter().map(&mut change).collect();
         drop(labels);
-        let all_distinct = changed.iter().enumerate().all(|(row, labels)| match seen.entry(labels.clone()) {
-            Entry::Vacant(vacant) => {
-                vacant.insert(row);
-                true
-            }
-            Entry::Occupied(_) => false,
-        });
+        let all_distinct = changed
+            .iter()
+            .enumerate()
+            .all(|(row, labels)| match seen.entry(labels.clone()) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert(row);
+                    true
+                }
+                Entry::Occupied(_) => false,
+            });
         if all_distinct {
-            return Ok(Self { steps, labels: changed, values });
+            return Ok(Self {
+                steps,
+                labels: changed,
+                values,
+            });
         }
         seen.clear();
         for (labels, row) in changed.into_iter().zip(values.chunks(steps.max(1))) {
@@ -193,7 +216,11 @@ impl Matrix {
             .chunks(self.steps.max(1))
             .flat_map(|row| std::iter::repeat_n(row.first().copied().unwrap_or(ABSENT), steps))
             .collect();
-        Self { steps, labels: self.labels, values }
+        Self {
+            steps,
+            labels: self.labels,
+            values,
+        }
     }
 }
 
@@ -203,7 +230,9 @@ fn merge_row(into: &mut [f64], from: &[f64]) -> Result<(), PromqlError> {
             continue;
         }
         if !is_absent(*into) {
-            return Err(PromqlError::Execution("vector cannot contain metrics with the same labelset".to_owned()));
+            return Err(PromqlError::Execution(
+                "vector cannot contain metrics with the same labelset".to_owned(),
+            ));
         }
         *into = *from;
     }

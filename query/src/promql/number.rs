@@ -28,7 +28,9 @@ pub(crate) fn push_plain(out: &mut String, value: f64) {
 fn push_exponent(out: &mut String, value: f64) {
     let text = format!("{value:e}");
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let (sign, digits) = exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
+    let (sign, digits) = exponent
+        .strip_prefix('-')
+        .map_or(('+', exponent), |digits| ('-', digits));
     let _ = write!(out, "{mantissa}e{sign}{digits:0>2}");
 }
 
@@ -51,7 +53,7 @@ pub(crate) fn push_timestamp(out: &mut String, timestamp_ms: i64) {
     }
     let size = timestamp_ms.unsigned_abs();
     let _ = write!(out, "{}", size / 1_000);
-    if size % 1_000 != 0 {
+    if !size.is_multiple_of(1_000) {
         let _ = write!(out, ".{:03}", size % 1_000);
     }
 }

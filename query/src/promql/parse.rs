@@ -33,7 +33,7 @@ const DURATION_MS_MAX: i64 = 1 << 53;
 /// Parses a query. Recurses as deep as the gate's shape says: call it with enough stack.
 pub fn parse(query: &str) -> Result<Expr> {
     gate::check(query)?;
-    let parsed = promql_parser::parser::parse(query).map_err(|reason| bad(format!("parse error: {reason}")))?;
+    let parsed = promql_parser::parser::parse(query).map_err(|reason| refused(&reason))?;
     convert(&parsed, PROMQL_DEPTH_MAX)
 }
 
@@ -43,13 +43,29 @@ pub fn parse_selector(text: &str) -> Result<Vec<Matcher>> {
     if shape.depth() > crate::limits::PROMQL_DEPTH_SHALLOW * 4 {
         return Err(bad("a series selector does not nest".to_owned()));
     }
-    let parsed = promql_parser::parser::parse(text).map_err(|reason| bad(format!("parse error: {reason}")))?;
+    let parsed = promql_parser::parser::parse(text).map_err(|reason| refused(&reason))?;
     match parsed {
         Parsed::VectorSelector(selector) if selector.offset.is_none() && selector.at.is_none() => {
             matchers(selector.name.as_deref(), &selector.matchers)
         }
         _ => Err(bad(format!("expected a series selector, got {text:?}"))),
     }
+}
+
+/// The parser's reason, with Prometheus's names of types.
+fn refused(reason: &str) -> PromqlError {
+    let of_types = [
+        "expected type ",
+        "subquery is only allowed",
+        "unary expression only allowed",
+    ];
+    let mut reason = reason.to_owned();
+    if of_types.iter().any(|start| reason.starts_with(start)) {
+        for (ours, theirs) in [(" vector", " instant vector"), (" matrix", " range vector")] {
+            reason = reason.replace(ours, theirs);
+        }
+    }
+    bad(format!("parse error: {reason}"))
 }
 
 fn bad(message: String) -> PromqlError {
@@ -100,7 +116,10 @@ fn matchers(name: Option<&str>, parsed: &Matchers) -> Result<Vec<Matcher>> {
             "`or` between matchers (MetricsQL); write `{a=\"1\"} or {b=\"2\"}`".to_owned(),
         ));
     }
-    let mut matchers: Vec<Matcher> = name.map(|name| Matcher::equal(METRIC_NAME_LABEL, name)).into_iter().collect();
+    let mut matchers: Vec<Matcher> = name
+        .map(|name| Matcher::equal(METRIC_NAME_LABEL, name))
+        .into_iter()
+        .collect();
     for matcher in &parsed.matchers {
         let (name, value) = (matcher.name.as_str(), matcher.value.as_str());
         let converted = match &matcher.op {
@@ -115,7 +134,9 @@ fn matchers(name: Option<&str>, parsed: &Matchers) -> Result<Vec<Matcher>> {
         matchers.push(converted.map_err(|error| bad(error.to_string()))?);
     }
     if matchers.iter().all(Matcher::matches_absent) {
-        return Err(bad("parse error: vector selector must contain at least one non-empty matcher".to_owned()));
+        return Err(bad(
+            "parse error: vector selector must contain at least one non-empty matcher".to_owned(),
+        ));
     }
     Ok(matchers)
 }
@@ -172,14 +193,20 @@ fn expect_type(expr: &Expr, wanted: ValueType, context: &str) -> Result<()> {
     if expr.value_type() == wanted {
         return Ok(());
     }
-    Err(bad(format!("parse error: expected type {} in {context}, got {}", wanted.name(), expr.value_type().name())))
+    Err(bad(format!(
+        "parse error: expected type {} in {context}, got {}",
+        wanted.name(),
+        expr.value_type().name()
+    )))
 }
 
 fn convert_call(call: &ParsedCall, depth: usize) -> Result<Call> {
     let name = call.func.name;
-    let info = FunctionInfo::of(name)
-        .ok_or_else(|| bad(format!("parse error: unknown function with name {name:?}")))?;
-    let function = info.function.ok_or_else(|| PromqlError::NotSupported(name.to_owned()))?;
+    let info =
+        FunctionInfo::of(name).ok_or_else(|| bad(format!("parse error: unknown function with name {name:?}")))?;
+    let function = info
+        .function
+        .ok_or_else(|| PromqlError::NotSupported(name.to_owned()))?;
     let count = call.args.args.len();
     if count < info.args_min() {
         return Err(bad(format!(
@@ -190,7 +217,10 @@ fn convert_call(call: &ParsedCall, depth: usize) -> Result<Call> {
     let mut args = Vec::with_capacity(count);
     for (index, arg) in call.args.args.iter().enumerate() {
         let wanted = info.arg_type(index).ok_or_else(|| {
-            bad(format!("parse error: expected at most {} argument(s) in call to {name:?}, got {count}", info.args.len()))
+            bad(format!(
+                "parse error: expected at most {} argument(s) in call to {name:?}, got {count}",
+                info.args.len()
+            ))
         })?;
         let arg = convert(arg, depth)?;
         expect_type(&arg, wanted, &format!("call to function {name:?}"))?;
@@ -223,7 +253,11 @@ fn convert_aggregate(aggregate: &AggregateExpr, depth: usize) -> Result<Aggregat
     let op = aggregate_op(aggregate.op).ok_or_else(|| PromqlError::NotSupported(aggregate.op.to_string()))?;
     let expr = convert(&aggregate.expr, depth)?;
     expect_type(&expr, ValueType::Vector, "aggregation expression")?;
-    let param = aggregate.param.as_deref().map(|param| convert(param, depth)).transpose()?;
+    let param = aggregate
+        .param
+        .as_deref()
+        .map(|param| convert(param, depth))
+        .transpose()?;
     let wanted = match op {
         AggregateOp::CountValues => Some(ValueType::String),
         AggregateOp::Topk
@@ -236,14 +270,23 @@ fn convert_aggregate(aggregate: &AggregateExpr, depth: usize) -> Result<Aggregat
     match (&param, wanted) {
         (Some(param), Some(wanted)) => expect_type(param, wanted, "aggregation parameter")?,
         (None, None) => {}
-        _ => return Err(bad("parse error: wrong number of arguments for aggregate expression".to_owned())),
+        _ => {
+            return Err(bad(
+                "parse error: wrong number of arguments for aggregate expression".to_owned()
+            ));
+        }
     }
     let grouping = match &aggregate.modifier {
         None => Grouping::By(Vec::new()),
         Some(LabelModifier::Include(labels)) => Grouping::By(sorted(&labels.labels)),
         Some(LabelModifier::Exclude(labels)) => Grouping::Without(sorted(&labels.labels)),
     };
-    Ok(Aggregate { op, param, expr, grouping })
+    Ok(Aggregate {
+        op,
+        param,
+        expr,
+        grouping,
+    })
 }
 
 fn sorted(labels: &[String]) -> Vec<String> {
@@ -284,33 +327,52 @@ fn convert_binary(binary: &BinaryExpr, depth: usize) -> Result<Binary> {
         (ValueType::Scalar | ValueType::Vector, ValueType::Scalar | ValueType::Vector) => ValueType::Vector,
         _ => {
             return Err(bad(
-                "parse error: binary expression must contain only scalar and instant vector types".to_owned()
+                "parse error: binary expression must contain only scalar and instant vector types".to_owned(),
             ));
         }
     };
     let return_bool = binary.return_bool();
     if value_type == ValueType::Scalar && op.is_comparison() && !return_bool {
-        return Err(bad("parse error: comparisons between scalars must use BOOL modifier".to_owned()));
+        return Err(bad(
+            "parse error: comparisons between scalars must use BOOL modifier".to_owned()
+        ));
     }
     if op.is_set() && types != (ValueType::Vector, ValueType::Vector) {
-        return Err(bad("parse error: set operator not allowed in binary scalar expression".to_owned()));
+        return Err(bad(
+            "parse error: set operator not allowed in binary scalar expression".to_owned()
+        ));
     }
     if return_bool && !op.is_comparison() {
-        return Err(bad("parse error: bool modifier can only be used on comparison operators".to_owned()));
+        return Err(bad(
+            "parse error: bool modifier can only be used on comparison operators".to_owned(),
+        ));
     }
-    Ok(Binary { op, left, right, return_bool, matching: convert_matching(binary, op), value_type })
+    Ok(Binary {
+        op,
+        left,
+        right,
+        return_bool,
+        matching: convert_matching(binary, op),
+        value_type,
+    })
 }
 
 fn convert_matching(binary: &BinaryExpr, op: BinaryOp) -> Matching {
     let mut matching = Matching {
         on: false,
         labels: Vec::new(),
-        cardinality: if op.is_set() { Cardinality::ManyToMany } else { Cardinality::OneToOne },
+        cardinality: if op.is_set() {
+            Cardinality::ManyToMany
+        } else {
+            Cardinality::OneToOne
+        },
         include: Vec::new(),
         fill_left: None,
         fill_right: None,
     };
-    let Some(modifier) = &binary.modifier else { return matching };
+    let Some(modifier) = &binary.modifier else {
+        return matching;
+    };
     match &modifier.matching {
         None => {}
         Some(LabelModifier::Include(labels)) => {

@@ -42,7 +42,11 @@ impl Sum {
 
     /// Both parts together.
     pub(crate) fn total(self) -> f64 {
-        if self.sum.is_infinite() { self.sum } else { self.sum + self.lost }
+        if self.sum.is_infinite() {
+            self.sum
+        } else {
+            self.sum + self.lost
+        }
     }
 }
 
@@ -64,8 +68,7 @@ impl Mean {
         }
         if !self.incremental {
             let sum = self.sum.add(value);
-            // The second value always takes the plain form, so that a first one of infinity divides nothing by zero.
-            if self.count == 2.0 || !sum.sum.is_infinite() {
+            if !sum.sum.is_infinite() {
                 self.sum = sum;
                 return;
             }
@@ -74,7 +77,11 @@ impl Mean {
             self.sum.lost /= self.count - 1.0;
         }
         let share = (self.count - 1.0) / self.count;
-        self.sum = Sum { sum: share * self.sum.sum, lost: share * self.sum.lost }.add(value / self.count);
+        self.sum = Sum {
+            sum: share * self.sum.sum,
+            lost: share * self.sum.lost,
+        }
+        .add(value / self.count);
     }
 
     /// The mean; NaN of nothing.
@@ -110,7 +117,9 @@ pub(crate) fn quantile(q: f64, values: &mut [f64]) -> f64 {
 
 /// Ascending with NaN before everything.
 pub(crate) fn nan_first(a: f64, b: f64) -> std::cmp::Ordering {
-    b.is_nan().cmp(&a.is_nan()).then_with(|| a.partial_cmp(&b).unwrap_or(std::cmp::Ordering::Equal))
+    b.is_nan()
+        .cmp(&a.is_nan())
+        .then_with(|| a.partial_cmp(&b).unwrap_or(std::cmp::Ordering::Equal))
 }
 
 #[cfg(test)]

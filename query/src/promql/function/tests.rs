@@ -18,7 +18,10 @@ fn the_table_is_sorted_so_that_every_name_is_found() {
 #[test]
 fn variadic_functions_take_what_prometheus_takes() {
     let round = FunctionInfo::of("round").unwrap();
-    assert_eq!((round.args_min(), round.arg_type(1), round.arg_type(2)), (1, Some(Scalar), None));
+    assert_eq!(
+        (round.args_min(), round.arg_type(1), round.arg_type(2)),
+        (1, Some(Scalar), None)
+    );
     let join = FunctionInfo::of("label_join").unwrap();
     assert_eq!((join.args_min(), join.arg_type(9)), (3, Some(String)));
 }

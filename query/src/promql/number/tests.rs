@@ -31,7 +31,12 @@ fn values_take_gos_shortest_form() {
 
 #[test]
 fn timestamps_keep_milliseconds() {
-    for (ms, text) in [(1_435_781_451_781, "1435781451.781"), (5_000, "5"), (5_010, "5.010"), (-1_500, "-1.500")] {
+    for (ms, text) in [
+        (1_435_781_451_781, "1435781451.781"),
+        (5_000, "5"),
+        (5_010, "5.010"),
+        (-1_500, "-1.500"),
+    ] {
         let mut out = String::new();
         push_timestamp(&mut out, ms);
         assert_eq!(out, text);

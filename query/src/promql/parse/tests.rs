@@ -9,26 +9,40 @@ fn refused(query: &str) -> String {
 
 #[test]
 fn selectors_carry_matchers_offset_and_at() {
-    let Expr::Selector(selector) = parse(r#"up{job!="a",i=~"x|y"} @ 12.5 offset -2m"#).unwrap() else { panic!() };
+    let Expr::Selector(selector) = parse(r#"up{job!="a",i=~"x|y"} @ 12.5 offset -2m"#).unwrap() else {
+        panic!()
+    };
     assert_eq!(selector.matchers.len(), 3);
     assert!(selector.matchers[0].matches("up"));
     assert!(selector.matchers[2].matches("y") && !selector.matchers[2].matches("xy"));
-    assert_eq!(selector.shift, Shift { at: Some(At::Time(12_500)), offset_ms: -120_000 });
+    assert_eq!(
+        selector.shift,
+        Shift {
+            at: Some(At::Time(12_500)),
+            offset_ms: -120_000
+        }
+    );
 }
 
 #[test]
 fn go_flavoured_repetition_in_regular_expressions_is_literal() {
-    let Expr::Selector(selector) = parse(r#"up{job=~"a{b}c"}"#).unwrap() else { panic!() };
+    let Expr::Selector(selector) = parse(r#"up{job=~"a{b}c"}"#).unwrap() else {
+        panic!()
+    };
     assert!(selector.matchers[1].matches("a{b}c"));
 }
 
 #[test]
 fn operators_bind_as_in_prometheus() {
-    let Expr::Binary(sum) = parse("1 + 2 * 3 ^ 2 ^ 1").unwrap() else { panic!() };
+    let Expr::Binary(sum) = parse("1 + 2 * 3 ^ 2 ^ 1").unwrap() else {
+        panic!()
+    };
     assert_eq!(sum.op, BinaryOp::Add);
     let Expr::Binary(product) = &sum.right else { panic!() };
     assert_eq!(product.op, BinaryOp::Mul);
-    let Expr::Negate(_) = parse("-1 ^ 2").unwrap() else { panic!("minus binds weaker than the power") };
+    let Expr::Negate(_) = parse("-1 ^ 2").unwrap() else {
+        panic!("minus binds weaker than the power")
+    };
 }
 
 #[test]
@@ -39,7 +53,10 @@ fn wrong_types_are_named() {
     assert!(refused("{job=~\".*\"}").contains("non-empty"));
     assert!(refused("up and 1").contains("set operator"));
     assert!(refused("topk(\"a\", up)").contains("expected type"));
-    assert!(refused("limitk(\"a\", up)").contains("expected type"), "the parser itself lets this pass");
+    assert!(
+        refused("limitk(\"a\", up)").contains("expected type"),
+        "the parser itself lets this pass"
+    );
 }
 
 #[test]

@@ -14,24 +14,30 @@
 //!
 //! What Icecore does not answer yet is refused by name; `docs/promql.md` is generated from the table.
 
+mod annotations;
+mod engine;
 mod error;
+mod eval;
 mod expr;
 mod function;
 pub mod gate;
 mod labels;
 mod matrix;
+mod meter;
 mod number;
 mod parse;
 pub mod render;
 mod value;
 mod values;
 
+pub use engine::{Listing, PromqlEngine, PromqlOptions};
 pub use error::{ErrorKind, PromqlError};
 pub use expr::{
-    Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Cardinality, Expr, Grouping, Matching, RangeExpr, Selector, Shift,
-    ValueType,
+    Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Cardinality, Expr, Grouping, Matching, RangeExpr, Selector,
+    Shift, ValueType,
 };
 pub use function::{FUNCTIONS, Function, FunctionInfo, HistogramFunction, MathFunction, RangeFunction, TimeFunction};
 pub use labels::Labels;
+pub use meter::QueryLimits;
 pub use parse::{parse, parse_selector};
 pub use value::{MatrixSeries, QueryResult, Value, VectorSample};

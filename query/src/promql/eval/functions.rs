@@ -1,0 +1,192 @@
+//! Dispatch of function calls, and the functions of one number or one instant.
+
+use chrono::{DateTime, Datelike, Timelike, Utc};
+
+use super::{Evaluated, Evaluator, Result, mistyped, single};
+use crate::promql::expr::{Call, Expr, ValueType};
+use crate::promql::function::{Function, MathFunction, TimeFunction};
+use crate::promql::labels::Labels;
+use crate::promql::matrix::{Matrix, Steps};
+use crate::promql::values::{ABSENT, is_absent};
+
+impl<'a> Evaluator<'a> {
+    /// A function's value.
+    pub(super) fn call(&self, call: &Call, steps: Steps) -> Result<Evaluated<'a>> {
+        let args = call.args.as_slice();
+        Ok(match call.function {
+            Function::Pi => constant(std::f64::consts::PI, steps),
+            Function::TimeNow => Evaluated::Scalar(steps.iter().map(seconds).collect()),
+            Function::Start => constant(seconds(self.query.start), steps),
+            Function::End => constant(seconds(self.query.end()), steps),
+            Function::QueryRange => constant(seconds(self.query.end() - self.query.start), steps),
+            Function::Step => constant(
+                if self.query.count > 1 {
+                    seconds(self.query.step)
+                } else {
+                    0.0
+                },
+                steps,
+            ),
+            Function::MinOf => self.of_two(args, steps, |a, b| if b < a || a.is_nan() { b } else { a })?,
+            Function::MaxOf => self.of_two(args, steps, |a, b| if b > a || a.is_nan() { b } else { a })?,
+            Function::Scalar => self.to_scalar(self.arg(args, 0)?, steps)?,
+            function => Evaluated::Vector(match function {
+                Function::Vector => {
+                    let values = self.scalar(self.arg(args, 0)?, steps)?;
+                    self.track(single(Labels::empty(), &values))?
+                }
+                Function::Math(function) => {
+                    let input = self.vector(self.arg(args, 0)?, steps)?;
+                    self.mapped(input, |_, value| math(function, value))?
+                }
+                Function::Time(function) => self.date(function, args, steps)?,
+                Function::Timestamp => self.timestamp(self.arg(args, 0)?, steps)?,
+                Function::Range(function) => self.range_function(function, args, steps)?,
+                Function::Histogram(function) => self.histogram(function, args, steps)?,
+                function => self.vector_function(function, args, steps)?,
+            }),
+        })
+    }
+
+    /// An argument; the conversion checked that it is there.
+    pub(super) fn arg<'e>(&self, args: &'e [Expr], index: usize) -> Result<&'e Expr> {
+        args.get(index).ok_or_else(|| mistyped(ValueType::Vector))
+    }
+
+    /// Changes every value and drops the metric names.
+    pub(super) fn mapped(
+        &self,
+        input: super::Tracked<'a>,
+        change: impl FnMut(usize, f64) -> f64,
+    ) -> Result<super::Tracked<'a>> {
+        input.map(|mut matrix| {
+            matrix.map(change);
+            matrix.drop_names()
+        })
+    }
+
+    fn of_two(&self, args: &[Expr], steps: Steps, pick: impl Fn(f64, f64) -> f64) -> Result<Evaluated<'a>> {
+        let first = self.scalar(self.arg(args, 0)?, steps)?;
+        let second = self.scalar(self.arg(args, 1)?, steps)?;
+        Ok(Evaluated::Scalar(
+            first.iter().zip(&second).map(|(a, b)| pick(*a, *b)).collect(),
+        ))
+    }
+
+    fn to_scalar(&self, arg: &Expr, steps: Steps) -> Result<Evaluated<'a>> {
+        let input = self.vector(arg, steps)?;
+        let mut values = vec![ABSENT; steps.count];
+        let mut several = vec![false; steps.count];
+        for (_, row) in input.matrix.rows() {
+            for ((value, several), found) in values.iter_mut().zip(&mut several).zip(row) {
+                if !is_absent(*found) {
+                    *several |= !is_absent(*value);
+                    *value = *found;
+                }
+            }
+        }
+        for (value, several) in values.iter_mut().zip(several) {
+            if several || is_absent(*value) {
+                *value = f64::NAN;
+            }
+        }
+        Ok(Evaluated::Scalar(values))
+    }
+
+    fn date(&self, function: TimeFunction, args: &[Expr], steps: Steps) -> Result<super::Tracked<'a>> {
+        match args.first() {
+            Some(arg) => {
+                let input = self.vector(arg, steps)?;
+                self.mapped(input, |_, value| date_part(function, value))
+            }
+            None => {
+                let values: Vec<f64> = steps.iter().map(|at| date_part(function, seconds(at))).collect();
+                self.track(single(Labels::empty(), &values))
+            }
+        }
+    }
+
+    /// The samples' own times for a bare selector, the evaluation's time for anything computed.
+    fn timestamp(&self, arg: &Expr, steps: Steps) -> Result<super::Tracked<'a>> {
+        if let Expr::Selector(selector) = arg {
+            return self.selector_times(selector, steps);
+        }
+        let input = self.vector(arg, steps)?;
+        self.mapped(input, |step, _| seconds(steps.at(step)))
+    }
+}
+
+fn constant<'a>(value: f64, steps: Steps) -> Evaluated<'a> {
+    Evaluated::Scalar(vec![value; steps.count])
+}
+
+fn seconds(ms: i64) -> f64 {
+    ms as f64 / 1_000.0
+}
+
+fn math(function: MathFunction, value: f64) -> f64 {
+    match function {
+        MathFunction::Abs => value.abs(),
+        MathFunction::Acos => value.acos(),
+        MathFunction::Acosh => value.acosh(),
+        MathFunction::Asin => value.asin(),
+        MathFunction::Asinh => value.asinh(),
+        MathFunction::Atan => value.atan(),
+        MathFunction::Atanh => value.atanh(),
+        MathFunction::Ceil => value.ceil(),
+        MathFunction::Cos => value.cos(),
+        MathFunction::Cosh => value.cosh(),
+        MathFunction::Deg => value * 180.0 / std::f64::consts::PI,
+        MathFunction::Exp => value.exp(),
+        MathFunction::Floor => value.floor(),
+        MathFunction::Ln => value.ln(),
+        MathFunction::Log10 => value.log10(),
+        MathFunction::Log2 => value.log2(),
+        MathFunction::Rad => value * std::f64::consts::PI / 180.0,
+        MathFunction::Sgn if value > 0.0 => 1.0,
+        MathFunction::Sgn if value < 0.0 => -1.0,
+        MathFunction::Sgn => value,
+        MathFunction::Sin => value.sin(),
+        MathFunction::Sinh => value.sinh(),
+        MathFunction::Sqrt => value.sqrt(),
+        MathFunction::Tan => value.tan(),
+        MathFunction::Tanh => value.tanh(),
+    }
+}
+
+/// A part of the date that `value` seconds after the epoch are, in UTC; NaN beyond the calendar.
+fn date_part(function: TimeFunction, value: f64) -> f64 {
+    if !value.is_finite() {
+        return f64::NAN;
+    }
+    let Some(date) = DateTime::<Utc>::from_timestamp(value.trunc() as i64, 0) else {
+        return f64::NAN;
+    };
+    f64::from(match function {
+        TimeFunction::Minute => date.minute(),
+        TimeFunction::Hour => date.hour(),
+        TimeFunction::DayOfMonth => date.day(),
+        TimeFunction::DayOfWeek => date.weekday().num_days_from_sunday(),
+        TimeFunction::DayOfYear => date.ordinal(),
+        TimeFunction::DaysInMonth => u32::from(date.num_days_in_month()),
+        TimeFunction::Month => date.month(),
+        TimeFunction::Year => return f64::from(date.year()),
+    })
+}
+
+/// Clamps as Go's `math.Max(min, math.Min(max, value))` does: NaN anywhere gives NaN.
+pub(super) fn clamp(value: f64, min: f64, max: f64) -> f64 {
+    if value.is_nan() || min.is_nan() || max.is_nan() {
+        f64::NAN
+    } else {
+        value.min(max).max(min)
+    }
+}
+
+/// Drops series that a function emptied.
+pub(super) fn without_empty(matrix: Matrix) -> Result<Matrix> {
+    Ok(matrix.drop_empty())
+}
+
+#[cfg(test)]
+mod tests;
