@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::array::AsArray;
 use icecore_wal::fs::{Fs, SimFs};
 
 use super::*;
+use crate::batch::{LogRow, SpanRow};
 use crate::clock::ManualClock;
 use crate::matcher::Matcher;
 use crate::outcome::Outcome;
@@ -171,4 +173,104 @@ fn a_flush_changes_nothing_for_readers_and_lets_the_log_go() {
     let engine = bench.open(Bench::options());
     assert_eq!(all_samples(&engine, &tenant), after);
     assert_eq!(engine.stats().recovery.rows_replayed, 0, "close flushed all");
+}
+
+/// One log record.
+pub(super) fn append_log(engine: &Engine, at_ns: i64, body: &str) -> Outcome {
+    let mut batch = engine.logs_batch(&TenantId::default()).unwrap();
+    let resource = batch.resource(r#"{"service.name":"api"}"#, "api");
+    let scope = batch.scope("{}");
+    batch.push(&LogRow {
+        resource,
+        scope,
+        timestamp_ns: at_ns,
+        observed_timestamp_ns: None,
+        severity_number: 9,
+        severity_text: "INFO",
+        body: Some(body),
+        body_is_json: false,
+        event_name: "",
+        attributes: "{}",
+        trace_id: None,
+        span_id: None,
+        flags: 0,
+        dropped_attributes_count: 0,
+    });
+    engine.append_logs(batch).unwrap()
+}
+
+/// One span of trace 1.
+pub(super) fn append_span(engine: &Engine, at_ns: i64, span: u8, name: &str) -> Outcome {
+    let mut batch = engine.spans_batch(&TenantId::default()).unwrap();
+    let resource = batch.resource(r#"{"service.name":"api"}"#, "api");
+    let scope = batch.scope("{}");
+    batch.push(&SpanRow {
+        resource,
+        scope,
+        trace_id: [1; 16],
+        span_id: [span; 8],
+        parent_span_id: None,
+        trace_state: "",
+        flags: 0,
+        name,
+        kind: 2,
+        timestamp_ns: at_ns,
+        duration_ns: 5,
+        status_code: 0,
+        status_message: "",
+        attributes: "{}",
+        events: &[],
+        links: &[],
+        dropped_attributes_count: 0,
+        dropped_events_count: 0,
+        dropped_links_count: 0,
+    });
+    engine.append_spans(batch).unwrap()
+}
+
+/// One text column of a signal's heads.
+fn head_texts(engine: &Engine, signal: Signal, column: &str, range: TimeRange) -> Vec<String> {
+    let snapshot = engine.snapshot(&TenantId::default(), signal);
+    let heads = snapshot.partitions.iter().flat_map(|partition| &partition.heads);
+    let batches = heads.flat_map(|head| head.batches(range).unwrap());
+    let texts = batches.flat_map(|batch| {
+        let texts = batch.column_by_name(column).unwrap().as_string::<i32>().clone();
+        texts.iter().map(|text| text.unwrap().to_owned()).collect::<Vec<_>>()
+    });
+    texts.collect()
+}
+
+#[test]
+fn logs_and_spans_are_in_the_next_snapshot_and_a_span_sent_again_replaces_itself() {
+    let bench = Bench::new();
+    let at = NOW_S * 1_000_000_000;
+    {
+        let engine = bench.open(Bench::options());
+        append_log(&engine, at, "one");
+        append_log(&engine, at, "one");
+        append_log(&engine, at - 1, "two");
+        append_span(&engine, at, 1, "first");
+        append_span(&engine, at, 2, "other");
+        append_span(&engine, at + 5, 1, "second");
+        std::mem::forget(engine);
+    }
+    let survivor = Bench {
+        fs: Arc::new(bench.fs.survivor(1)),
+        clock: bench.clock,
+    };
+    let engine = survivor.open(Bench::options());
+    let logs = |range| head_texts(&engine, Signal::Logs, "body", range);
+    assert_eq!(
+        logs(TimeRange::ALL),
+        ["two", "one", "one"],
+        "the day before comes first"
+    );
+    assert_eq!(logs(TimeRange::new(at, at)), ["one", "one"]);
+    let spans = |range| head_texts(&engine, Signal::Traces, "name", range);
+    assert_eq!(spans(TimeRange::ALL), ["other", "second"]);
+    assert_eq!(
+        spans(TimeRange::new(at, at)),
+        ["other"],
+        "the span's first form is no row any more"
+    );
 }
