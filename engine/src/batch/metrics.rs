@@ -91,6 +91,8 @@ struct OpenPoint {
 pub(crate) struct MetricsParts {
     pub(crate) columns: MetricColumns,
     pub(crate) points: Vec<Range<usize>>,
+    /// Rows that the decoder made itself and the sender did not send: stored, but no items. Ascending.
+    pub(crate) derived: Vec<usize>,
     pub(crate) locals: Vec<LocalSeries>,
     pub(crate) metadata: Vec<MetricMetadata>,
     pub(crate) exemplars: Vec<PendingExemplar>,
@@ -134,6 +136,7 @@ impl MetricsBatch {
             parts: MetricsParts {
                 columns: MetricColumns::default(),
                 points: Vec::new(),
+                derived: Vec::new(),
                 locals: Vec::new(),
                 metadata: Vec::new(),
                 exemplars: Vec::new(),
@@ -217,6 +220,18 @@ impl MetricsBatch {
         self.parts
             .columns
             .push(slot.0, timestamp_ms, value, start_ms, temporality);
+    }
+
+    /// A sample that the decoder makes of what came with others, such as `target_info`: stored like any, but no item:
+    /// neither its storing nor its refusal is counted or answered. Not to be used between `point_begin` and `point_end`.
+    pub fn derived_sample(&mut self, slot: Slot, timestamp_ms: i64, value: f64) {
+        let before = self.parts.columns.len();
+        if slot.0 < REFUSED && self.bounds.range.contains(timestamp_ms) {
+            self.sample(slot, timestamp_ms, value, 0, Temporality::Unspecified);
+        }
+        if self.parts.columns.len() > before {
+            self.parts.derived.push(before);
+        }
     }
 
     /// One sample that is a native histogram.

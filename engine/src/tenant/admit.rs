@@ -171,7 +171,8 @@ impl Tenant {
         let Counting { limiter, starts } = &mut *counting;
         let claim = limiter.claim(table.get().refs_end());
         let mut admitting = Admitting::new(table, limiter, &mut parts.locals, claim);
-        let gone = match admitting.admit(&mut parts.columns.refs, &parts.columns.timestamps, &parts.points) {
+        let (refs, columns) = (&mut parts.columns.refs, &parts.columns.timestamps);
+        let gone = match admitting.admit(refs, columns, &parts.points, &parts.derived) {
             Ok(gone) => gone,
             Err(error) => {
                 admitting.give_up();
@@ -187,7 +188,7 @@ impl Tenant {
 
 fn items_of(parts: &MetricsParts) -> u64 {
     let in_points: usize = parts.points.iter().map(Range::len).sum();
-    (parts.columns.len() - in_points + parts.points.len()) as u64
+    (parts.columns.len() - in_points - parts.derived.len() + parts.points.len()) as u64
 }
 
 /// How many cumulative samples went back to an earlier start time of their series.

@@ -91,15 +91,16 @@ impl<'a> Admitting<'a> {
         numbers: &mut [u32],
         timestamps: &[i64],
         points: &[Range<usize>],
+        derived: &[usize],
     ) -> Result<Vec<Range<usize>>, AppendError> {
         let mut gone = Vec::new();
         let mut row = 0;
         for point in points {
-            self.singles(numbers, timestamps, row..point.start, &mut gone)?;
+            self.singles(numbers, timestamps, row..point.start, derived, &mut gone)?;
             self.point(numbers, timestamps, point.clone(), &mut gone)?;
             row = point.end;
         }
-        self.singles(numbers, timestamps, row..timestamps.len(), &mut gone)?;
+        self.singles(numbers, timestamps, row..timestamps.len(), derived, &mut gone)?;
         Ok(gone)
     }
 
@@ -108,6 +109,7 @@ impl<'a> Admitting<'a> {
         numbers: &mut [u32],
         timestamps: &[i64],
         rows: Range<usize>,
+        derived: &[usize],
         gone: &mut Vec<Range<usize>>,
     ) -> Result<(), AppendError> {
         let first = rows.start;
@@ -117,7 +119,9 @@ impl<'a> Admitting<'a> {
             match self.row(*number, *timestamp) {
                 Ok(series) => *number = series,
                 Err(Refusal::Full) => {
-                    self.refuse(*number);
+                    if derived.binary_search(&(first + at)).is_err() {
+                        self.refuse(*number);
+                    }
                     drop_rows(gone, first + at..first + at + 1);
                 }
                 Err(Refusal::Retry(error)) => return Err(error),
