@@ -274,3 +274,7 @@ fn logs_and_spans_are_in_the_next_snapshot_and_a_span_sent_again_replaces_itself
         "the span's first form is no row any more"
     );
 }
+
+mod heads;
+mod limits;
+mod pressure;
