@@ -14,6 +14,7 @@ mod hashes;
 mod index;
 mod json_scan;
 mod labels_terms;
+pub mod merge;
 mod metrics_tile;
 mod metrics_writer;
 mod pages;
@@ -29,6 +30,7 @@ mod sort;
 mod terms;
 pub mod tokens;
 mod types;
+mod verify;
 mod wire;
 
 pub use arrow_read::VerifiedReader;
@@ -42,6 +44,7 @@ pub use sort::sort_rows;
 pub use types::{
     PartError, PartMeta, PartOptions, PartSummary, Pruned, ReadColumns, SamplesChunk, SeriesGroup, SeriesRun,
 };
+pub use verify::VerifyReport;
 
 #[cfg(test)]
 mod tests;

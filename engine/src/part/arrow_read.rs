@@ -1,5 +1,6 @@
 //! Rows as Arrow batches, through the Parquet library, over verified bytes only.
 
+use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use crate::histogram::histogram_from_arrow;
 use crate::schema::column;
 
 /// Bytes read ahead when the library asks for a stream.
-const STREAM_BYTES: u64 = 64 * 1024;
+const STREAM_BYTES: u64 = 4 * crate::limits::CHECKSUM_BLOCK_BYTES as u64;
 
 /// A part as the Parquet library reads it: every byte verified before it is handed out.
 #[derive(Debug, Clone)]
@@ -33,15 +34,47 @@ impl Length for VerifiedReader {
 }
 
 impl ChunkReader for VerifiedReader {
-    type T = bytes::buf::Reader<Bytes>;
+    type T = VerifiedStream;
 
     fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
-        let end = start.saturating_add(STREAM_BYTES).min(self.0.bytes());
-        Ok(bytes::Buf::reader(verified(&self.0, start..end)?))
+        Ok(VerifiedStream {
+            part: self.0.clone(),
+            next: start,
+            ahead: Bytes::new(),
+        })
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
         verified(&self.0, start..start.saturating_add(length as u64))
+    }
+}
+
+/// A part read from some byte on, a few verified blocks at a time.
+pub struct VerifiedStream {
+    part: Arc<Part>,
+    next: u64,
+    ahead: Bytes,
+}
+
+impl io::Read for VerifiedStream {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.ahead.is_empty() {
+            // To the end of a block, so that none is verified twice.
+            let end = (self.next / STREAM_BYTES + 1)
+                .saturating_mul(STREAM_BYTES)
+                .min(self.part.bytes());
+            if end <= self.next {
+                return Ok(0);
+            }
+            self.ahead = self.part.read_verified(self.next..end).map_err(io::Error::other)?;
+            self.next = end;
+        }
+        let length = out.len().min(self.ahead.len());
+        let head = self.ahead.split_to(length);
+        if let Some(out) = out.get_mut(..length) {
+            out.copy_from_slice(&head);
+        }
+        Ok(length)
     }
 }
 

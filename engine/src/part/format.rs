@@ -87,13 +87,6 @@ pub(crate) struct Extent {
     pub(crate) bytes: u64,
 }
 
-impl Extent {
-    /// As a range of file offsets; `None` when it overflows.
-    pub(crate) fn range(self) -> Option<std::ops::Range<u64>> {
-        Some(self.offset..self.offset.checked_add(self.bytes)?)
-    }
-}
-
 /// The header of the index: what stays resident of an open part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct IndexHeader {

@@ -1,6 +1,5 @@
 //! Reading the index: group blocks and the term dictionary, block by block through the cache.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -243,11 +242,6 @@ impl Part {
         let groups = super::hashes::find_groups(hash, read)?.ok_or_else(|| self.damaged(start, "a hash table"))?;
         into.extend(groups.iter().map(|group| tile.first_group + group));
         Ok(())
-    }
-
-    /// Whether two ranges of rows or groups can be told apart: used by `verify`.
-    pub(crate) fn tile_rows(tile: &TileEntry) -> Range<u64> {
-        tile.first_row..tile.end_row()
     }
 }
 

@@ -36,12 +36,12 @@ struct OpenTile {
 
 /// Writes a part of metrics. Series come in the order of (slice, key), each with its samples sorted by time.
 pub struct MetricsPartWriter {
-    file: PartFile,
+    pub(super) file: PartFile,
     options: PartOptions,
-    labels: LabelTerms,
+    pub(super) labels: LabelTerms,
     tile: Option<OpenTile>,
     /// Slice, key and last time of the series before.
-    last: Option<(i64, SeriesKey, i64)>,
+    pub(super) last: Option<(i64, SeriesKey, i64)>,
 }
 
 impl MetricsPartWriter {
@@ -179,7 +179,7 @@ impl MetricsPartWriter {
         })
     }
 
-    fn close_tile(&mut self) -> Result<(), PartError> {
+    pub(super) fn close_tile(&mut self) -> Result<(), PartError> {
         let Some(tile) = self.tile.take() else {
             return Ok(());
         };

@@ -14,7 +14,7 @@ use super::wire::{take_array, take_slice, take_u32, take_varint, take_zigzag};
 use crate::limits::CHECKSUM_BLOCK_BYTES;
 
 /// Most bytes read ahead in one column.
-const READ_AHEAD_BYTES_MAX: u64 = 16 * CHECKSUM_BLOCK_BYTES as u64;
+const READ_AHEAD_BYTES_MAX: u64 = 4 * CHECKSUM_BLOCK_BYTES as u64;
 /// Largest page that is unfolded: far above what any writer of ours makes.
 const PAGE_BYTES_MAX: usize = 256 * 1024 * 1024;
 

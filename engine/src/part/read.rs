@@ -56,22 +56,50 @@ impl Part {
         if groups.is_empty() || range.is_empty() {
             return Ok(());
         }
-        let metadata = self.parquet_metadata()?;
-        let tiles = self.tiles()?;
-        let mut samples = Samples::default();
-        let mut reader: Option<TileReader<'_>> = None;
+        let mut reader = GroupReader::new(self);
         for (place, group) in groups.iter().enumerate() {
-            if reader.as_ref().is_none_or(|open| open.number != group.tile) {
-                let tile = tiles
-                    .get(group.tile as usize)
-                    .ok_or_else(|| self.damaged(group.first_row, "a tile that is not there"))?;
-                reader = Some(TileReader::new(self, &metadata, group.tile, tile)?);
-            }
-            if let Some(reader) = &mut reader {
-                reader.group(group, range, columns, &mut samples, &mut |chunk| visit(place, chunk))?;
-            }
+            reader.read(group, range, columns, &mut |chunk| visit(place, chunk))?;
         }
         Ok(())
+    }
+}
+
+/// Reads groups of one part, each page once when they come in row order.
+pub(crate) struct GroupReader<'a> {
+    part: &'a Arc<Part>,
+    samples: Samples,
+    tile: Option<TileReader<'a>>,
+}
+
+impl<'a> GroupReader<'a> {
+    pub(crate) fn new(part: &'a Arc<Part>) -> Self {
+        Self {
+            part,
+            samples: Samples::default(),
+            tile: None,
+        }
+    }
+
+    /// Reads one group's samples in `range`; `visit` is not called when there are none.
+    pub(crate) fn read(
+        &mut self,
+        group: &SeriesGroup,
+        range: TimeRange,
+        columns: ReadColumns,
+        visit: &mut dyn FnMut(&SamplesChunk<'_>),
+    ) -> Result<(), PartError> {
+        if self.tile.as_ref().is_none_or(|open| open.number != group.tile) {
+            let tiles = self.part.tiles()?;
+            let tile = tiles
+                .get(group.tile as usize)
+                .ok_or_else(|| self.part.damaged(group.first_row, "a tile that is not there"))?;
+            let metadata = self.part.parquet_metadata()?;
+            self.tile = Some(TileReader::new(self.part, &metadata, group.tile, tile)?);
+        }
+        match &mut self.tile {
+            Some(tile) => tile.group(group, range, columns, &mut self.samples, visit),
+            None => Ok(()),
+        }
     }
 }
 

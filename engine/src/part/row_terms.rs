@@ -29,6 +29,12 @@ const PAIRS_AIM: usize = 1 << 21;
 /// Bits of a group's number in a pair; the rest is hash.
 pub(crate) const PAIR_GROUP_BITS: u32 = 20;
 
+/// How many values of a key are indexed at most.
+pub(crate) fn values_max(key: &str) -> u32 {
+    let nested = key.contains('.') || key == crate::schema::column::SEVERITY_NUMBER;
+    if nested { VALUES_PER_KEY_MAX } else { NAMES_MAX }
+}
+
 /// Feeds rows into the index of one part.
 pub(crate) struct RowTerms {
     severities: [Option<TermNumber>; SEVERITIES],

@@ -41,7 +41,7 @@ struct OpenTile {
 
 /// Writes a part of logs or traces. Rows come in the order that `sort_rows` makes.
 pub struct RowsPartWriter {
-    file: PartFile,
+    pub(super) file: PartFile,
     options: PartOptions,
     terms: RowTerms,
     tile: Option<OpenTile>,
@@ -307,7 +307,7 @@ impl RowsPartWriter {
         Ok(())
     }
 
-    fn close_tile(&mut self) -> Result<(), PartError> {
+    pub(super) fn close_tile(&mut self) -> Result<(), PartError> {
         self.close_group()?;
         let Some(tile) = self.tile.take() else {
             return Ok(());

@@ -25,6 +25,24 @@ pub(crate) struct GroupView<'a> {
     pub(crate) key: &'a str,
 }
 
+/// The public form of a group of metrics; `None` where its key is none.
+pub(crate) fn series_group(view: &GroupView<'_>) -> Option<SeriesGroup> {
+    let has = |flag: u8| view.group.flags & flag != 0;
+    Some(SeriesGroup {
+        ordinal: view.ordinal,
+        tile: view.tile,
+        key: SeriesKey::from_text(view.key)?,
+        min: view.group.min,
+        max: view.group.max,
+        rows: view.group.rows,
+        first_row: view.first_row,
+        last_is_stale: has(group_flag::LAST_IS_STALE),
+        has_histograms: has(group_flag::HAS_HISTOGRAMS),
+        has_start_timestamps: has(group_flag::HAS_START_TIMESTAMPS),
+        has_temporality: has(group_flag::HAS_TEMPORALITY),
+    })
+}
+
 impl Part {
     /// A range of the signal's time in the index's unit, so wide that nothing is missed.
     fn index_range(&self, range: TimeRange) -> TimeRange {
@@ -123,24 +141,21 @@ impl Part {
         let set = self.groups_matching(matchers)?;
         let mut found = Vec::new();
         self.visit_groups(&set, range, &mut |view| {
-            let key = SeriesKey::from_text(view.key)
-                .ok_or_else(|| self.damaged(view.first_row, "a series key in the index"))?;
-            found.push(SeriesGroup {
-                ordinal: view.ordinal,
-                tile: view.tile,
-                key,
-                min: view.group.min,
-                max: view.group.max,
-                rows: view.group.rows,
-                first_row: view.first_row,
-                last_is_stale: view.group.flags & group_flag::LAST_IS_STALE != 0,
-                has_histograms: view.group.flags & group_flag::HAS_HISTOGRAMS != 0,
-                has_start_timestamps: view.group.flags & group_flag::HAS_START_TIMESTAMPS != 0,
-                has_temporality: view.group.flags & group_flag::HAS_TEMPORALITY != 0,
-            });
+            let group = series_group(view);
+            found.push(group.ok_or_else(|| self.damaged(view.first_row, "a series key in the index"))?);
             Ok(())
         })?;
         Ok(found)
+    }
+
+    /// Whether the file has the column `histogram`.
+    pub(crate) fn has_histograms(&self) -> Result<bool, PartError> {
+        let metadata = self.parquet_metadata()?;
+        let root = metadata.file_metadata().schema_descr().root_schema();
+        Ok(root
+            .get_fields()
+            .iter()
+            .any(|field| field.name() == crate::schema::column::HISTOGRAM))
     }
 
     /// Distinct series: exact for metrics (it reads every key), groups otherwise.

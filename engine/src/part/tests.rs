@@ -16,6 +16,7 @@ use crate::schema::Temporality;
 use crate::time::{DAY_S, Window};
 
 mod damage;
+mod merge;
 mod metrics;
 mod rows;
 

@@ -141,7 +141,7 @@ fn value() -> impl Strategy<Value = serde_json::Value> {
     ]
 }
 
-fn row() -> impl Strategy<Value = Row> {
+pub(super) fn row() -> impl Strategy<Value = Row> {
     let words = vec(
         prop_oneof![
             Just("error"),
