@@ -310,11 +310,10 @@ impl Limiter {
         self.in_flight.retain(|generation| *generation != claim.generation);
     }
 
-    /// Those hours of `first..=last` whose series in parts are not known here yet.
-    pub(crate) fn hours_missing(&self, first: i32, last: i32) -> Vec<i32> {
-        (first..=last)
-            .filter(|hour| !self.hours.get(hour).is_some_and(|at| at.restored))
-            .collect()
+    /// Those of `hours` whose series in parts are not known here yet.
+    pub(crate) fn hours_missing(&self, hours: &[i32]) -> Vec<i32> {
+        let missing = |hour: &i32| !self.hours.get(hour).is_some_and(|at| at.restored);
+        hours.iter().copied().filter(missing).collect()
     }
 
     /// A series that has a sample in `hour`, by the log or by a part: counted whatever the cap.
@@ -340,9 +339,19 @@ impl Limiter {
         self.hours.values().any(|hour| hour.refs.contains(series))
     }
 
-    /// Of `refs`, those that no batch in flight uses, that `now` and the hour before do not count, and whose last sample
-    /// lies before: from now on a batch that names them is told to start again.
-    pub(crate) fn take_idle(&mut self, refs: &RoaringBitmap, now: i32) -> RoaringBitmap {
+    /// The last admission before which no batch is on its way to the heads any more: what only it and earlier ones used
+    /// can be seen in the heads from now on.
+    pub(crate) fn settled(&self) -> u32 {
+        let oldest = self
+            .in_flight
+            .iter()
+            .min_by_key(|flying| flying.wrapping_sub(self.generation));
+        oldest.map_or(self.generation, |flying| flying.wrapping_sub(1))
+    }
+
+    /// Of `refs`, those that no admission after `settled` used, that `now` and its neighbours do not count, and whose
+    /// last sample lies before: from now on a batch that names them is told to start again.
+    pub(crate) fn take_idle(&mut self, refs: &RoaringBitmap, now: i32, settled: u32) -> RoaringBitmap {
         let mut idle = RoaringBitmap::new();
         for series in refs {
             let Some(seen) = self.seen.get(series as usize) else {
@@ -351,7 +360,8 @@ impl Limiter {
             let active = [now - 1, now, now + 1]
                 .iter()
                 .any(|hour| self.hours.get(hour).is_some_and(|at| at.refs.contains(series)));
-            if seen.last_hour != FORGOTTEN && seen.last_hour < now - 1 && !active && !self.in_flight(seen.generation) {
+            let used_before = seen.generation == 0 || settled.wrapping_sub(seen.generation) < u32::MAX / 2;
+            if seen.last_hour != FORGOTTEN && seen.last_hour < now - 1 && !active && used_before {
                 idle.insert(series);
             }
         }
@@ -361,13 +371,6 @@ impl Limiter {
             }
         }
         idle
-    }
-
-    /// Whether a batch of this generation or an earlier one may still be on its way to the heads.
-    fn in_flight(&self, generation: u32) -> bool {
-        self.in_flight
-            .iter()
-            .any(|flying| generation.wrapping_sub(*flying) < u32::MAX / 2)
     }
 
     /// Bytes of the arrays and sets.

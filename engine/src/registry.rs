@@ -245,9 +245,12 @@ impl SeriesTable {
             }
         }
         self.arrivals.retain(|at| !refs.contains(at));
-        let needed = self.memory_bytes();
-        self.memory
-            .shrink(self.memory.bytes().saturating_sub(needed + RESERVE_STEP_BYTES));
+        self.settle_memory();
+    }
+
+    /// Counts what the table holds now in the budget, room or not.
+    pub(crate) fn settle_memory(&mut self) {
+        self.memory.settle(self.memory_bytes());
     }
 
     /// Refs of series whose labels are known and match all of `matchers`.

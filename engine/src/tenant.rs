@@ -12,12 +12,12 @@ use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 
-pub use admit::{Admission, AdmittedMetrics, WindowRows};
+pub use admit::{Admission, AdmittedMetrics};
 pub use admit_rows::AdmittedRows;
 pub use definition::{Definition, InvalidDefinition};
 
 use crate::batch::{LogsBatch, MetricsBatch, SpansBatch, TimeBounds};
-use crate::budget::{BudgetExceeded, MemoryBudget, MemoryClass};
+use crate::budget::{BudgetExceeded, MemoryBudget, MemoryClass, Reservation};
 use crate::ids::{SeriesId, SeriesRef, Signal, StoreId, TenantId};
 use crate::labels::SeriesKey;
 use crate::ledger::Ledger;
@@ -41,8 +41,6 @@ pub struct TenantLimits {
     pub late_max_ms: PerSignal<i64>,
     /// How far ahead of the clock a row may be, in milliseconds.
     pub future_max_ms: i64,
-    /// Length of a partition's window, in seconds.
-    pub window_length_s: PerSignal<i64>,
 }
 
 /// Tells which series have a sample in some hours, by the parts on disk: called with those hours, calls back with an
@@ -54,6 +52,15 @@ pub type ActiveIds = Box<dyn Fn(&[i32], &mut dyn FnMut(i32, SeriesId)) + Send + 
 struct Counting {
     limiter: Limiter,
     starts: StartTimes,
+    memory: Reservation,
+}
+
+impl Counting {
+    /// Counts what the sets hold now in the budget; they are bounded by series and hours, and cannot be refused.
+    fn settle_memory(&mut self) {
+        self.memory
+            .settle(self.limiter.memory_bytes() + self.starts.memory_bytes());
+    }
 }
 
 /// One tenant.
@@ -88,6 +95,7 @@ impl Tenant {
             counting: Mutex::new(Counting {
                 limiter: Limiter::new(limits.series_max),
                 starts: StartTimes::default(),
+                memory: budget.reserve_none(MemoryClass::Series),
             }),
             limits,
             budget: Arc::clone(budget),
@@ -232,6 +240,7 @@ impl Tenant {
 
     /// Series active in the hour of sample time that `at` lies in: what the cap counts.
     pub fn active_series(&self, at: TimestampMs) -> u64 {
+        self.restore_hours(&[at.0]);
         self.counting.lock().limiter.active(hour_of(at.0))
     }
 
@@ -253,16 +262,20 @@ impl Tenant {
         }
     }
 
-    /// Forgets what is no longer needed at `now`: labels of series that are not active and of which no head holds a row
-    /// (`in_heads`), and the hour sets of times too old to arrive. How many series were forgotten.
-    pub fn forget_idle(&self, now: TimestampMs, in_heads: &RoaringBitmap) -> u64 {
+    /// Forgets what is no longer needed at `now`: labels of series that are not active and of which no head holds a row,
+    /// and the hour sets of times too old to arrive. `in_heads` is asked for the series in heads once it is noted which
+    /// batches are still on their way there. How many series were forgotten.
+    pub fn forget_idle(&self, now: TimestampMs, in_heads: impl FnOnce() -> RoaringBitmap) -> u64 {
+        let settled = self.counting.lock().limiter.settled();
+        let in_heads = in_heads();
         let mut series = self.series.write();
         let mut counting = self.counting.lock();
         let oldest = self.bounds_ms(Signal::Metrics, now).range.start;
         counting.limiter.drop_hours_before(hour_of(oldest) - 1);
         let candidates = series.all() - in_heads;
-        let idle = counting.limiter.take_idle(&candidates, hour_of(now.0));
+        let idle = counting.limiter.take_idle(&candidates, hour_of(now.0), settled);
         series.forget(&idle, |at| counting.limiter.counts(at));
+        counting.settle_memory();
         idle.len()
     }
 

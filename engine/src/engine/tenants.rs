@@ -112,6 +112,5 @@ fn limits_of(options: &EngineOptions, id: &TenantId) -> TenantLimits {
         series_max: options.series_max(id),
         late_max_ms: PerSignal::from_fn(|signal| ms(options.late_max(id, signal))),
         future_max_ms: ms(options.future_max(id)),
-        window_length_s: options.window_length_s,
     }
 }

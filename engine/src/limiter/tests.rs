@@ -83,10 +83,22 @@ fn only_idle_series_are_taken_and_their_batches_start_again() {
     let mut flying = limiter.claim(REFS);
     limiter.admit(&mut flying, 2, 3);
     limiter.first_use(&flying, 2);
-    let all: RoaringBitmap = (0..3).collect();
-    assert_eq!(limiter.take_idle(&all, 20).iter().collect::<Vec<_>>(), [0]);
+    let in_flight = limiter.settled();
+    let mut later = limiter.claim(REFS);
+    limiter.admit(&mut later, 3, 3);
+    limiter.first_use(&later, 3);
+    limiter.confirm(later);
+    assert_eq!(limiter.settled(), in_flight);
     limiter.confirm(flying);
-    assert_eq!(limiter.take_idle(&all, 20).iter().collect::<Vec<_>>(), [2]);
+    let all: RoaringBitmap = (0..4).collect();
+    let taken = |limiter: &mut Limiter, settled| limiter.take_idle(&all, 20, settled).iter().collect::<Vec<_>>();
+    assert_eq!(
+        taken(&mut limiter, in_flight),
+        [0],
+        "2 and 3 may have reached the heads since"
+    );
+    let settled = limiter.settled();
+    assert_eq!(taken(&mut limiter, settled), [2, 3]);
     assert_eq!(admit(&mut limiter, 0, 20), Verdict::Forgotten);
     limiter.revive(0);
     assert_eq!(admit(&mut limiter, 0, 20), Verdict::Admitted);

@@ -15,7 +15,6 @@ fn tenant() -> std::sync::Arc<Tenant> {
         series_max: 1,
         late_max_ms: crate::options::PerSignal::all(1),
         future_max_ms: 1,
-        window_length_s: crate::options::PerSignal::all(3600),
     };
     let budget = crate::budget::MemoryBudget::new(1 << 25);
     Tenant::new(

@@ -1,6 +1,5 @@
 //! Admission: decides row by row, before the log, what of a batch is stored; replay never decides again.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -18,16 +17,6 @@ use crate::outcome::{AppendError, Outcome};
 use crate::reason::{Reason, Rejections};
 use crate::record::{MetricColumns, MetricRows};
 use crate::schema::Temporality;
-use crate::time::Window;
-
-/// The rows of a batch that lie in one window.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WindowRows {
-    /// The window.
-    pub window: Window,
-    /// Ascending ranges of row numbers; almost always one range of all rows.
-    pub rows: Vec<Range<u32>>,
-}
 
 /// A batch of samples that may be stored: the record, and what heads need to link it.
 #[derive(Debug)]
@@ -38,8 +27,6 @@ pub struct AdmittedMetrics {
     pub refs: Vec<u32>,
     /// The rows, sharing memory with `body`.
     pub rows: MetricRows,
-    /// Which rows go to which partition, in order of the windows.
-    pub windows: Vec<WindowRows>,
     /// Metadata that is new or changed.
     pub metadata: Vec<MetricMetadata>,
     /// Exemplars of stored series.
@@ -123,14 +110,12 @@ impl Tenant {
             add_note(&mut admission.notes, note);
         }
         let rows = parts.columns.finish();
-        let windows = split_windows(&rows.timestamps, 1000, tenant.limits.window_length_s.metrics);
         parts.memory.settle(rows.memory_bytes() as u64);
         let body = crate::record::encode_metrics(&tenant, &rows, &parts.metadata, &claimed.exemplars);
         Ok(AdmittedMetrics {
             body,
             refs: claimed.refs,
             rows,
-            windows,
             metadata: parts.metadata,
             exemplars: claimed.exemplars,
             memory: parts.memory,
@@ -138,26 +123,26 @@ impl Tenant {
         })
     }
 
-    /// Learns from parts who is active in the hours around these samples, when that is not known yet.
-    fn restore_hours(&self, timestamps: &[i64]) {
-        let (Some(active_ids), Some(first), Some(last)) =
-            (self.active_ids.get(), timestamps.iter().min(), timestamps.iter().max())
-        else {
+    /// Learns from parts who is active in the hours around these times, when that is not known yet.
+    pub(super) fn restore_hours(&self, timestamps_ms: &[i64]) {
+        let Some(active_ids) = self.active_ids.get() else {
             return;
         };
-        let (first, last) = (hour_of(*first) - 1, hour_of(*last) + 1);
-        let missing = self.counting.lock().limiter.hours_missing(first, last);
+        let hours = hours_around(timestamps_ms);
+        let missing = self.counting.lock().limiter.hours_missing(&hours);
         if missing.is_empty() {
             return;
         }
         let mut found = Vec::new();
         active_ids(&missing, &mut |hour, id| found.push((hour, id)));
         let mut series = self.series.write();
-        let limiter = &mut self.counting.lock().limiter;
+        let mut counting = self.counting.lock();
         for (hour, id) in found {
-            limiter.restore(series.intern_id(id).0, hour);
+            counting.limiter.restore(series.intern_id(id).0, hour);
         }
-        missing.into_iter().for_each(|hour| limiter.restored(hour));
+        missing.into_iter().for_each(|hour| counting.limiter.restored(hour));
+        series.settle_memory();
+        counting.settle_memory();
     }
 
     /// Admits rows under the locks, drops the refused ones, and gives the others their refs.
@@ -168,7 +153,7 @@ impl Tenant {
             Table::Owned(self.series.write())
         };
         let mut counting = self.counting.lock();
-        let Counting { limiter, starts } = &mut *counting;
+        let Counting { limiter, starts, .. } = &mut *counting;
         let claim = limiter.claim(table.get().refs_end());
         let mut admitting = Admitting::new(table, limiter, &mut parts.locals, claim);
         let (refs, columns) = (&mut parts.columns.refs, &parts.columns.timestamps);
@@ -191,6 +176,22 @@ fn items_of(parts: &MetricsParts) -> u64 {
     (parts.columns.len() - in_points - parts.derived.len() + parts.points.len()) as u64
 }
 
+/// The hours of these times, and their neighbours: those whose sets decide about samples of these times.
+fn hours_around(timestamps_ms: &[i64]) -> Vec<i32> {
+    let mut hours = Vec::new();
+    let mut last = None;
+    for timestamp in timestamps_ms {
+        let hour = hour_of(*timestamp);
+        if last != Some(hour) {
+            last = Some(hour);
+            hours.extend([hour - 1, hour, hour + 1]);
+        }
+    }
+    hours.sort_unstable();
+    hours.dedup();
+    hours
+}
+
 /// How many cumulative samples went back to an earlier start time of their series.
 fn interleaved(starts: &mut StartTimes, columns: &MetricColumns) -> u64 {
     let rows = columns
@@ -205,31 +206,4 @@ fn interleaved(starts: &mut StartTimes, columns: &MetricColumns) -> u64 {
         }
     }
     count
-}
-
-/// Which rows lie in which window; `units_per_s` is what timestamps count.
-pub(super) fn split_windows(timestamps: &[i64], units_per_s: i64, length_s: i64) -> Vec<WindowRows> {
-    let window_of = |at: i64| Window::of(at.div_euclid(units_per_s), length_s);
-    let (Some(first), Some(last)) = (timestamps.iter().min(), timestamps.iter().max()) else {
-        return Vec::new();
-    };
-    let everything = 0..timestamps.len() as u32;
-    if window_of(*first) == window_of(*last) {
-        return vec![WindowRows {
-            window: window_of(*first),
-            rows: vec![everything],
-        }];
-    }
-    let mut windows: BTreeMap<Window, Vec<Range<u32>>> = BTreeMap::new();
-    for (row, timestamp) in everything.zip(timestamps) {
-        let rows = windows.entry(window_of(*timestamp)).or_default();
-        match rows.last_mut() {
-            Some(run) if run.end == row => run.end += 1,
-            _ => rows.push(row..row + 1),
-        }
-    }
-    windows
-        .into_iter()
-        .map(|(window, rows)| WindowRows { window, rows })
-        .collect()
 }

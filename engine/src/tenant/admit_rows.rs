@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use bytes::Bytes;
 
 use super::Tenant;
-use super::admit::{Admission, WindowRows, split_windows};
+use super::admit::Admission;
 use crate::batch::{LogsBatch, RowColumns, RowsParts, SpansBatch};
 use crate::budget::Reservation;
 use crate::outcome::AppendError;
@@ -19,8 +19,6 @@ pub struct AdmittedRows {
     pub body: Vec<Bytes>,
     /// The rows in the columns of `schema`, sharing memory with `body`.
     pub rows: RecordBatch,
-    /// Which rows go to which partition, in order of the windows.
-    pub windows: Vec<WindowRows>,
     /// The memory that rows and body hold, still of class `Decode`: `reclassify` it as it moves on.
     pub memory: Reservation,
     /// To be confirmed once durable.
@@ -45,8 +43,6 @@ fn admit<C: RowColumns>(tenant: Arc<Tenant>, parts: RowsParts, columns: C) -> Re
     let invalid = |error: &dyn std::fmt::Display| AppendError::Invalid {
         reason: error.to_string(),
     };
-    let length_s = *tenant.limits.window_length_s.get(C::SIGNAL);
-    let windows = split_windows(columns.timestamps(), 1_000_000_000, length_s);
     let batch = columns.finish().map_err(|error| invalid(&error))?;
     let (body, rows) = encode_rows(&tenant, C::SIGNAL, &parts.shared, &batch).map_err(|error| invalid(&error))?;
     let mut memory = parts.memory;
@@ -64,7 +60,6 @@ fn admit<C: RowColumns>(tenant: Arc<Tenant>, parts: RowsParts, columns: C) -> Re
     Ok(AdmittedRows {
         body,
         rows,
-        windows,
         memory,
         admission,
     })
