@@ -11,8 +11,9 @@ use icecore_wal::fs::Fs;
 use crate::budget::MemoryClass;
 use crate::engine::core::Core;
 use crate::head::{Head, HeadView};
+use crate::ids::Signal;
 use crate::layout::{PartitionFile, create_dir_durable};
-use crate::part::{MetricsPartWriter, Part, PartError, PartMeta, PartOptions, SeriesRun};
+use crate::part::{MetricsPartWriter, Part, PartError, PartMeta, PartOptions, RowsPartWriter, SeriesRun, sort_rows};
 use crate::partition::SignalState;
 use crate::time::TimeRange;
 
@@ -83,7 +84,10 @@ impl Core {
             .tmp()
             .join(format!("flush-{tenant}-{}-{}-{name}", state.signal, head.window()));
         remove_if_there(self.fs.as_ref(), &tmp)?;
-        let written = write_samples(&self.fs, &tmp, meta, &view);
+        let written = match state.signal {
+            Signal::Metrics => write_samples(&self.fs, &tmp, meta, &view),
+            Signal::Logs | Signal::Traces => write_rows(&self.fs, &tmp, meta, &view),
+        };
         let rows = match written {
             Ok(rows) => rows,
             Err(error) => {
@@ -155,6 +159,20 @@ fn write_samples(fs: &Arc<dyn Fs>, tmp: &Path, meta: PartMeta, view: &HeadView) 
             writer.series(start / 1000, key, run)?;
         }
         slice += 1;
+    }
+    Ok(writer.finish()?.rows)
+}
+
+/// Writes log records or spans in the part's order. Tells the rows.
+fn write_rows(fs: &Arc<dyn Fs>, tmp: &Path, meta: PartMeta, view: &HeadView) -> Result<u64, UpkeepError> {
+    let options = PartOptions::default();
+    let signal = meta.signal;
+    let batches = view.batches(TimeRange::ALL)?;
+    let sorted = sort_rows(signal, options.slice_length_s, &batches)?;
+    drop(batches);
+    let mut writer = RowsPartWriter::create(fs, tmp, meta, &options)?;
+    for batch in &sorted {
+        writer.batch(batch)?;
     }
     Ok(writer.finish()?.rows)
 }

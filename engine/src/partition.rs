@@ -155,10 +155,6 @@ impl SignalState {
     /// Freezes the open heads of the partitions that `chosen` picks, at most `at_most` of them; tells how many.
     pub(crate) fn freeze(&self, at_most: usize, mut chosen: impl FnMut(&Partition, &Head) -> bool) -> usize {
         let mut frozen = 0;
-        // Parts of log records and spans are not written yet: their heads stay.
-        if self.signal != Signal::Metrics {
-            return 0;
-        }
         for partition in self.partitions.write().values_mut() {
             let due = partition
                 .open

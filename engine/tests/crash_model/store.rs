@@ -5,8 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::TimestampNanosecondType;
+use icecore_engine::batch::{LogRow, SpanRow};
 use icecore_engine::clock::ManualClock;
 use icecore_engine::ids::{Signal, TenantId};
+use icecore_engine::outcome::{AppendError, Outcome};
 use icecore_engine::schema::Temporality;
 use icecore_engine::time::{TimeRange, TimestampNs, Window};
 use icecore_engine::{Engine, EngineOptions, PerSignal};
@@ -16,7 +20,7 @@ use crate::history::{NOW_S, Progress, RETENTION_DAYS};
 use crate::model::{Found, Identity, Model};
 
 /// How many of the signals take part.
-pub(crate) const SIGNALS: usize = 1;
+pub(crate) const SIGNALS: usize = 3;
 
 /// One row to send.
 #[derive(Debug, Clone)]
@@ -39,16 +43,25 @@ impl Row {
         format!("s{}", self.number % 3)
     }
 
+    fn span_id(&self) -> [u8; 8] {
+        (self.at_ms() as u64 ^ 1 << 63).to_be_bytes()
+    }
+
+    /// Its identity, and the value that reading it back gives.
     pub(crate) fn expected(&self) -> (Identity, String) {
         let at_ms = self.at_ms();
         let identity = Identity {
             tenant: self.tenant.to_owned(),
             signal: self.signal,
             window: Window::of(at_ms.div_euclid(1000), 86_400).start_s,
-            key: self.series(),
+            key: match self.signal {
+                "metrics" => self.series(),
+                "logs" => self.number.to_string(),
+                _ => format!("{:?}", self.span_id()),
+            },
             at: at_ms,
         };
-        (identity, f64::from(self.version).to_string())
+        (identity, self.version.to_string())
     }
 }
 
@@ -127,17 +140,10 @@ impl Store {
     /// Sends one request; whether it was acknowledged.
     pub(crate) fn append(&mut self, rows: &[Row]) -> bool {
         let tenant = TenantId::new(rows[0].tenant).unwrap();
-        let engine = self.engine();
-        let outcome = {
-            let mut batch = engine.metrics_batch(&tenant).unwrap();
-            for row in rows {
-                let slot = batch.series(1 + row.number as u128 % 3, |labels| {
-                    labels.metric(&row.series());
-                    Ok(())
-                });
-                batch.sample(slot, row.at_ms(), f64::from(row.version), 0, Temporality::Unspecified);
-            }
-            engine.append_metrics(batch)
+        let outcome = match rows[0].signal {
+            "metrics" => self.append_metrics(&tenant, rows),
+            "logs" => self.append_logs(&tenant, rows),
+            _ => self.append_spans(&tenant, rows),
         };
         match outcome {
             Ok(outcome) => {
@@ -148,11 +154,80 @@ impl Store {
         }
     }
 
+    fn append_metrics(&self, tenant: &TenantId, rows: &[Row]) -> Result<Outcome, AppendError> {
+        let mut batch = self.engine().metrics_batch(tenant)?;
+        for row in rows {
+            let slot = batch.series(1 + row.number as u128 % 3, |labels| {
+                labels.metric(&row.series());
+                Ok(())
+            });
+            batch.sample(slot, row.at_ms(), f64::from(row.version), 0, Temporality::Unspecified);
+        }
+        self.engine().append_metrics(batch)
+    }
+
+    fn append_logs(&self, tenant: &TenantId, rows: &[Row]) -> Result<Outcome, AppendError> {
+        let mut batch = self.engine().logs_batch(tenant)?;
+        let resource = batch.resource(r#"{"service.name":"api"}"#, "api");
+        let scope = batch.scope("{}");
+        for row in rows {
+            batch.push(&LogRow {
+                resource,
+                scope,
+                timestamp_ns: row.at_ms() * 1_000_000,
+                observed_timestamp_ns: None,
+                severity_number: 9,
+                severity_text: "INFO",
+                body: Some(&format!("{} {}", row.number, row.version)),
+                body_is_json: false,
+                event_name: "",
+                attributes: "{}",
+                trace_id: None,
+                span_id: None,
+                flags: 0,
+                dropped_attributes_count: 0,
+            });
+        }
+        self.engine().append_logs(batch)
+    }
+
+    fn append_spans(&self, tenant: &TenantId, rows: &[Row]) -> Result<Outcome, AppendError> {
+        let mut batch = self.engine().spans_batch(tenant)?;
+        let resource = batch.resource(r#"{"service.name":"api"}"#, "api");
+        let scope = batch.scope("{}");
+        for row in rows {
+            batch.push(&SpanRow {
+                resource,
+                scope,
+                trace_id: [1 + (row.number % 2) as u8; 16],
+                span_id: row.span_id(),
+                parent_span_id: None,
+                trace_state: "",
+                flags: 0,
+                name: &row.version.to_string(),
+                kind: 2,
+                timestamp_ns: row.at_ms() * 1_000_000,
+                duration_ns: 5,
+                status_code: 0,
+                status_message: "",
+                attributes: "{}",
+                events: &[],
+                links: &[],
+                dropped_attributes_count: 0,
+                dropped_events_count: 0,
+                dropped_links_count: 0,
+            });
+        }
+        self.engine().append_spans(batch)
+    }
+
     /// All rows of all tenants, with the number of sources that hold each.
     pub(crate) fn rows(&self) -> BTreeMap<Identity, Found> {
         let mut found = BTreeMap::new();
         for tenant in self.engine().tenants() {
             self.samples(&tenant, &mut found);
+            self.log_records(&tenant, &mut found);
+            self.spans(&tenant, &mut found);
         }
         found
     }
@@ -192,9 +267,64 @@ impl Store {
         }
     }
 
+    fn batches(&self, tenant: &TenantId, signal: Signal) -> Vec<(i64, RecordBatch)> {
+        let mut all = Vec::new();
+        for partition in self.engine().snapshot(tenant, signal).partitions {
+            for part in &partition.parts {
+                let batches = part.batches(0..part.rows(), None, 1024).unwrap();
+                all.extend(batches.into_iter().map(|batch| (partition.window.start_s, batch)));
+            }
+            for head in &partition.heads {
+                let batches = head.batches(TimeRange::ALL).unwrap();
+                all.extend(batches.into_iter().map(|batch| (partition.window.start_s, batch)));
+            }
+        }
+        all
+    }
+
+    fn log_records(&self, tenant: &TenantId, found: &mut BTreeMap<Identity, Found>) {
+        for (window, batch) in self.batches(tenant, Signal::Logs) {
+            let bodies = batch.column_by_name("body").unwrap().as_string::<i32>();
+            for (body, at_ms) in bodies.iter().zip(times_ms(&batch)) {
+                let (number, version) = body.unwrap().split_once(' ').unwrap();
+                let identity = Identity {
+                    tenant: tenant.as_str().to_owned(),
+                    signal: "logs",
+                    window,
+                    key: number.to_owned(),
+                    at: at_ms,
+                };
+                add(found, identity, version.to_owned());
+            }
+        }
+    }
+
+    fn spans(&self, tenant: &TenantId, found: &mut BTreeMap<Identity, Found>) {
+        for (window, batch) in self.batches(tenant, Signal::Traces) {
+            let names = batch.column_by_name("name").unwrap().as_string::<i32>();
+            let ids = batch.column_by_name("span_id").unwrap().as_fixed_size_binary();
+            for ((name, id), at_ms) in names.iter().zip(ids.iter()).zip(times_ms(&batch)) {
+                let identity = Identity {
+                    tenant: tenant.as_str().to_owned(),
+                    signal: "traces",
+                    window,
+                    key: format!("{:?}", id.unwrap()),
+                    at: at_ms,
+                };
+                add(found, identity, name.unwrap().to_owned());
+            }
+        }
+    }
+
     pub(crate) fn compare(&self, model: &Model, story: &str) {
         model.compare(&self.rows(), story);
     }
+}
+
+fn times_ms(batch: &RecordBatch) -> Vec<i64> {
+    let times = batch.column_by_name("timestamp").unwrap();
+    let times = times.as_primitive::<TimestampNanosecondType>();
+    times.values().iter().map(|at| at / 1_000_000).collect()
 }
 
 fn add(found: &mut BTreeMap<Identity, Found>, identity: Identity, value: String) {
