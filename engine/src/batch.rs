@@ -43,9 +43,6 @@ pub(crate) trait RowColumns {
     /// Which.
     const SIGNAL: Signal;
 
-    /// One time a row, in nanoseconds.
-    fn timestamps(&self) -> &[i64];
-
     /// The columns in the schema of records.
     fn finish(self) -> Result<RecordBatch, ArrowError>;
 }

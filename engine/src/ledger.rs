@@ -4,8 +4,9 @@
 //! moment, because one lock covers all of them. Items are OTLP data points, samples, log records or spans. A batch that
 //! is not taken (an `AppendError`) is not received: its sender still has it.
 //!
-//! `replaced` counts what is known without reading parts: an item whose series and time a head already holds. The same
-//! item met again only when parts are merged is resolved there and stays counted as stored.
+//! `replaced` counts what is known without reading rows: an item whose samples all have the time of their series' last
+//! admitted sample, which is what a request sent twice looks like. Other repetitions (of older samples, of spans, after
+//! a restart) are resolved by readers and merges and stay counted as stored.
 
 use parking_lot::Mutex;
 
@@ -58,6 +59,7 @@ impl LedgerCounts {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Entry<'a> {
     pub(crate) stored: u64,
+    pub(crate) replaced: u64,
     pub(crate) rejections: Option<&'a Rejections>,
     pub(crate) interleaved_starts: u64,
     pub(crate) exemplars_dropped: u64,
@@ -75,7 +77,8 @@ impl Ledger {
         };
         let mut counts = counts.lock();
         counts.stored += entry.stored;
-        counts.received += entry.stored;
+        counts.replaced += entry.replaced;
+        counts.received += entry.stored + entry.replaced;
         counts.interleaved_starts += entry.interleaved_starts;
         counts.exemplars_dropped += entry.exemplars_dropped;
         if let Some(rejections) = entry.rejections {
@@ -97,16 +100,6 @@ impl Ledger {
             ..Entry::default()
         };
         self.enter(signal, &entry);
-    }
-
-    /// Moves `items` from stored to replaced: a head found that it already held their identity.
-    pub fn replaced(&self, signal: Signal, items: u64) {
-        if let Some(counts) = self.of(signal) {
-            let mut counts = counts.lock();
-            let items = items.min(counts.stored);
-            counts.stored -= items;
-            counts.replaced += items;
-        }
     }
 
     /// The counts of one signal at one moment.

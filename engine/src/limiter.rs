@@ -44,6 +44,16 @@ struct Seen {
     last_hour: i32,
     /// The admission that last used it.
     generation: u32,
+    /// Time of its last admitted sample.
+    last_timestamp_ms: i64,
+}
+
+impl Seen {
+    const NOTHING: Self = Self {
+        last_hour: NEVER,
+        generation: 0,
+        last_timestamp_ms: i64::MIN,
+    };
 }
 
 /// The series with a sample in one hour, and the size of its union with the hour before.
@@ -132,11 +142,7 @@ impl Limiter {
     /// Makes the arrays long enough for refs below `refs_end`.
     pub(crate) fn make_room(&mut self, refs_end: u32) {
         if self.seen.len() < refs_end as usize {
-            let nothing = Seen {
-                last_hour: NEVER,
-                generation: 0,
-            };
-            self.seen.resize(refs_end as usize, nothing);
+            self.seen.resize(refs_end as usize, Seen::NOTHING);
         }
     }
 
@@ -188,6 +194,24 @@ impl Limiter {
         self.pending.insert((series, hour), pending);
         claim.pending.push((series, hour));
         Verdict::Admitted
+    }
+
+    /// Notes the time of an admitted sample; true when the sample before it had the same time and is replaced.
+    #[inline]
+    pub(crate) fn replaces(&mut self, series: u32, timestamp_ms: i64) -> bool {
+        let Some(seen) = self.seen.get_mut(series as usize) else {
+            return false;
+        };
+        std::mem::replace(&mut seen.last_timestamp_ms, timestamp_ms) == timestamp_ms
+    }
+
+    /// Forgets the times of series whose last samples were not stored after all.
+    pub(crate) fn forget_times(&mut self, series: &[u32]) {
+        for series in series {
+            if let Some(seen) = self.seen.get_mut(*series as usize) {
+                seen.last_timestamp_ms = i64::MIN;
+            }
+        }
     }
 
     /// Whether a series never counted before would find room in `hour`.

@@ -289,9 +289,10 @@ impl SignalState {
     /// Refs of all series that have rows in a head, or in one that a reader still holds.
     pub(crate) fn series_in_heads(&self) -> RoaringBitmap {
         let mut series = RoaringBitmap::new();
-        let held: Vec<Arc<Head>> = self.flushed.lock().iter().filter_map(Weak::upgrade).collect();
+        // In this order: a head is noted as flushed before it leaves its partition.
         let heads: Vec<Arc<Head>> =
             self.read(|partitions| partitions.values().flat_map(Partition::heads).cloned().collect());
+        let held: Vec<Arc<Head>> = self.flushed.lock().iter().filter_map(Weak::upgrade).collect();
         for head in held.iter().chain(&heads) {
             series.extend(head.series());
         }

@@ -96,10 +96,6 @@ impl LogColumns {
 impl RowColumns for LogColumns {
     const SIGNAL: Signal = Signal::Logs;
 
-    fn timestamps(&self) -> &[i64] {
-        &self.timestamp
-    }
-
     fn finish(self) -> Result<RecordBatch, ArrowError> {
         let columns: Vec<ArrayRef> = vec![
             times(self.timestamp, Nulls::default()),

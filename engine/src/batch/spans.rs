@@ -275,10 +275,6 @@ impl SpanColumns {
 impl RowColumns for SpanColumns {
     const SIGNAL: Signal = Signal::Traces;
 
-    fn timestamps(&self) -> &[i64] {
-        &self.timestamp
-    }
-
     fn finish(self) -> Result<RecordBatch, ArrowError> {
         let columns: Vec<ArrayRef> = vec![
             self.trace_id.finish()?,

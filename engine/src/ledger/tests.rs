@@ -17,9 +17,8 @@ proptest! {
             for (reason, count) in refusals {
                 rejections.add(Reason::ALL[reason], count, String::new);
             }
-            ledger.enter(Signal::Logs, &Entry { stored: items, rejections: Some(&rejections), ..Entry::default() });
-            ledger.replaced(Signal::Logs, replaced);
-            stored += items;
+            ledger.enter(Signal::Logs, &Entry { stored: items, replaced, rejections: Some(&rejections), ..Entry::default() });
+            stored += items + replaced;
             rejected += rejections.total();
             let counts = ledger.counts(Signal::Logs);
             prop_assert!(counts.balances());

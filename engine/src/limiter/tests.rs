@@ -132,6 +132,9 @@ impl Model {
     }
 }
 
+/// A batch on its way, and its admitted rows.
+type Flying = (Claim, Vec<(u32, i32)>);
+
 proptest! {
     #[test]
     fn decides_as_the_model_does(
@@ -166,7 +169,7 @@ proptest! {
         steps in prop::collection::vec((0..4_usize, 0..REFS, 0..4_i32, 0..6_u8), 1..300),
     ) {
         let mut limiter = Limiter::new(cap);
-        let mut flying: [Option<(Claim, Vec<(u32, i32)>)>; 4] = Default::default();
+        let mut flying: [Option<Flying>; 4] = Default::default();
         let mut model = Model::default();
         for (batch, series, hour, step) in steps {
             if step == 0 {

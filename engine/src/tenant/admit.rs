@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use arrow::buffer::ScalarBuffer;
 use bytes::Bytes;
 
 use super::claim::{Admitting, Claimed, Table};
@@ -43,7 +44,11 @@ pub struct Admission {
     pub(super) tenant: Arc<Tenant>,
     pub(super) signal: Signal,
     pub(super) claim: Option<Claim>,
+    /// The series of the rows, to undo what was noted of their times.
+    pub(super) refs: ScalarBuffer<u32>,
     pub(super) stored: u64,
+    /// Those of `stored` that replace an earlier item.
+    pub(super) replaced: u64,
     pub(super) rejections: Rejections,
     pub(super) notes: Vec<String>,
     pub(super) interleaved_starts: u64,
@@ -62,7 +67,8 @@ impl Admission {
             self.tenant.counting.lock().limiter.confirm(claim);
         }
         let entry = Entry {
-            stored: self.stored,
+            stored: self.stored - self.replaced,
+            replaced: self.replaced,
             rejections: Some(&self.rejections),
             interleaved_starts: self.interleaved_starts,
             exemplars_dropped: self.exemplars_dropped,
@@ -75,7 +81,9 @@ impl Admission {
 impl Drop for Admission {
     fn drop(&mut self) {
         if let Some(claim) = self.claim.take() {
-            self.tenant.counting.lock().limiter.undo(claim);
+            let limiter = &mut self.tenant.counting.lock().limiter;
+            limiter.forget_times(&self.refs);
+            limiter.undo(claim);
         }
     }
 }
@@ -87,11 +95,14 @@ impl Tenant {
         tenant.restore_hours(&parts.columns.timestamps);
         let items = items_of(&parts);
         let claimed = tenant.claim_rows(&mut parts)?;
+        let rows = parts.columns.finish();
         let mut admission = Admission {
             tenant: Arc::clone(&tenant),
             signal: Signal::Metrics,
             claim: Some(claimed.claim),
+            refs: rows.refs.clone(),
             stored: items - claimed.refused_items,
+            replaced: claimed.replaced_items,
             rejections: parts.rejections,
             notes: parts.notes,
             interleaved_starts: claimed.interleaved_starts,
@@ -109,7 +120,6 @@ impl Tenant {
             );
             add_note(&mut admission.notes, note);
         }
-        let rows = parts.columns.finish();
         parts.memory.settle(rows.memory_bytes() as u64);
         let body = crate::record::encode_metrics(&tenant, &rows, &parts.metadata, &claimed.exemplars);
         Ok(AdmittedMetrics {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::buffer::ScalarBuffer;
 use bytes::Bytes;
 
 use super::Tenant;
@@ -51,6 +52,8 @@ fn admit<C: RowColumns>(tenant: Arc<Tenant>, parts: RowsParts, columns: C) -> Re
         tenant,
         signal: C::SIGNAL,
         claim: None,
+        refs: ScalarBuffer::from(Vec::new()),
+        replaced: 0,
         stored: rows.num_rows() as u64,
         rejections: parts.rejections,
         notes: parts.notes,

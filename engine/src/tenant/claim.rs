@@ -37,6 +37,8 @@ pub(super) struct Claimed {
     /// Distinct series of the admitted rows.
     pub(super) refs: Vec<u32>,
     pub(super) refused_items: u64,
+    /// Items all of whose samples have the series and the time of the sample before them.
+    pub(super) replaced_items: u64,
     /// Words for the first refusal.
     pub(super) refusal: Option<String>,
     pub(super) exemplars: Vec<Exemplar>,
@@ -62,6 +64,7 @@ pub(super) struct Admitting<'a> {
     hour: i32,
     hour_start_ms: i64,
     refused_items: u64,
+    replaced_items: u64,
     first_refused: Option<String>,
 }
 
@@ -76,12 +79,14 @@ impl<'a> Admitting<'a> {
             hour: 0,
             hour_start_ms: 0,
             refused_items: 0,
+            replaced_items: 0,
             first_refused: None,
         }
     }
 
     /// Gives back everything taken.
     pub(super) fn give_up(self) {
+        self.limiter.forget_times(&self.refs);
         self.limiter.undo(self.claim);
     }
 
@@ -117,7 +122,10 @@ impl<'a> Admitting<'a> {
         let timestamps = timestamps.get(rows).unwrap_or_default();
         for (at, (number, timestamp)) in numbers.iter_mut().zip(timestamps).enumerate() {
             match self.row(*number, *timestamp) {
-                Ok(series) => *number = series,
+                Ok(series) => {
+                    *number = series;
+                    self.replaced_items += u64::from(self.limiter.replaces(series, *timestamp));
+                }
                 Err(Refusal::Full) => {
                     if derived.binary_search(&(first + at)).is_err() {
                         self.refuse(*number);
@@ -153,6 +161,11 @@ impl<'a> Admitting<'a> {
                 Err(Refusal::Retry(error)) => return Err(error),
             }
         }
+        let mut all_replaced = !own.is_empty();
+        for (series, timestamp) in own.iter().zip(times) {
+            all_replaced &= self.limiter.replaces(*series, *timestamp);
+        }
+        self.replaced_items += u64::from(all_replaced);
         Ok(())
     }
 
@@ -256,6 +269,7 @@ impl<'a> Admitting<'a> {
             claim: self.claim,
             refs: self.refs,
             refused_items: self.refused_items,
+            replaced_items: self.replaced_items,
             refusal,
             exemplars_dropped: (offered - exemplars.len()) as u64,
             exemplars,

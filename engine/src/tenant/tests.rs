@@ -265,6 +265,54 @@ fn replay_and_parts_count_before_anything_is_admitted() {
 }
 
 #[test]
+fn a_request_sent_twice_is_counted_as_replaced_unless_the_first_failed() {
+    let tenant = tenant(100);
+    let send = |timestamp_ms: i64| {
+        let mut batch = tenant.metrics_batch(NOW).unwrap();
+        gauge(&mut batch, 0, timestamp_ms, 1.0);
+        batch.point_begin();
+        (1..4).for_each(|id| gauge(&mut batch, id, timestamp_ms, 1.0));
+        batch.point_end();
+        Tenant::admit_metrics(batch).unwrap().admission
+    };
+    drop(send(NOW.0));
+    for timestamp_ms in [NOW.0, NOW.0, NOW.0 + 1] {
+        assert_eq!(send(timestamp_ms).confirm().stored, 2);
+    }
+    let counts = tenant.ledger().counts(Signal::Metrics);
+    assert_eq!((counts.received, counts.stored, counts.replaced), (6, 4, 2));
+    assert!(counts.balances());
+}
+
+#[test]
+fn batches_of_many_threads_share_one_cap() {
+    let tenant = tenant(50);
+    std::thread::scope(|scope| {
+        for thread in 0..4_u32 {
+            let tenant = &tenant;
+            scope.spawn(move || {
+                for round in 0..200_u32 {
+                    let mut batch = tenant.metrics_batch(NOW).unwrap();
+                    let first = thread * 7 + round % 60;
+                    (first..first + 10).for_each(|id| gauge(&mut batch, id, NOW.0 + i64::from(round), 1.0));
+                    match Tenant::admit_metrics(batch) {
+                        Ok(admitted) if round % 3 == 0 => drop(admitted),
+                        Ok(admitted) => assert!(admitted.admission.confirm().stored <= 10),
+                        Err(error) => assert_eq!(error, AppendError::Stale),
+                    }
+                    assert!(tenant.active_series(NOW) <= 50);
+                }
+            });
+        }
+    });
+    assert_eq!(tenant.active_series(NOW), 50);
+    assert!(tenant.ledger().counts(Signal::Metrics).balances());
+    let mut batch = tenant.metrics_batch(NOW).unwrap();
+    (0..200).for_each(|id| gauge(&mut batch, id, NOW.0, 1.0));
+    assert_eq!(Tenant::admit_metrics(batch).unwrap().admission.confirm().stored, 50);
+}
+
+#[test]
 fn two_senders_of_one_series_are_told() {
     let tenant = tenant(10);
     let mut batch = tenant.metrics_batch(NOW).unwrap();

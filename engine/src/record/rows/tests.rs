@@ -88,7 +88,7 @@ fn admit(logs: &[Log]) -> AdmittedRows {
             severity_number: log.number as i32,
             severity_text: &log.texts[0],
             body: log.body.as_deref(),
-            body_is_json: log.number % 2 == 0,
+            body_is_json: log.number.is_multiple_of(2),
             event_name: &log.texts[1],
             attributes: &log.texts[2],
             trace_id: log.trace_id,
@@ -136,7 +136,7 @@ fn check_log(batch: &RecordBatch, row: usize, log: &Log) {
     assert_eq!(text(batch, "body", row), log.body);
     assert_eq!(
         batch.column_by_name("body_is_json").unwrap().as_boolean().value(row),
-        log.number % 2 == 0
+        log.number.is_multiple_of(2)
     );
     assert_eq!(text(batch, "event_name", row), non_empty(&log.texts[1]));
     assert_eq!(text(batch, "attributes", row), Some(log.texts[2].clone()));

@@ -131,7 +131,7 @@ proptest! {
             }
             let counts = tenant.ledger().counts(Signal::Metrics);
             prop_assert!(counts.balances());
-            prop_assert_eq!((counts.received, counts.stored), (received, stored));
+            prop_assert_eq!((counts.received, counts.stored + counts.replaced), (received, stored));
             for hour in -2..6 {
                 let at = TimestampMs(NOW.0 - hour * HOUR_MS);
                 let active = hours.active(at.0.div_euclid(HOUR_MS)) as u64;
