@@ -24,6 +24,7 @@ use crate::ids::{Signal, StoreId, TenantId};
 use crate::matcher::Matcher;
 use crate::metadata::MetricMetadata;
 use crate::options::EngineOptions;
+use crate::part::PartError;
 use crate::snapshot::Snapshot;
 use crate::time::TimeRange;
 
@@ -92,6 +93,19 @@ impl Engine {
         self.core.store.id
     }
 
+    /// Takes note of damage that a query met: the part is set aside, counted and named in `stats`, and the next snapshot
+    /// serves the rest. Tells whether it was damage; other errors may pass by themselves.
+    pub fn report_damage(&self, error: &PartError) -> bool {
+        match self.core.set_damaged_aside(error) {
+            Ok(aside) => aside,
+            // Out of the snapshots it is; the file stays where it lies and is judged again at the next open.
+            Err(failed) => {
+                self.core.counters.retention.fail(&failed);
+                true
+            }
+        }
+    }
+
     /// Turns every head into a part, now.
     ///
     /// # Errors
@@ -106,6 +120,7 @@ impl Engine {
     /// What the disk said; what was merged stays merged.
     pub fn compact(&self) -> Result<(), UpkeepError> {
         self.core.flush_all()?;
+        self.core.merge_all(true)?;
         self.core.trim_log()
     }
 
@@ -116,7 +131,9 @@ impl Engine {
     /// # Errors
     /// The first failure; the other duties were done, and all are tried again.
     pub fn tick(&self) -> Result<TickReport, UpkeepError> {
-        self.core.tick()
+        let mut report = self.core.tick()?;
+        report.merges = self.core.merge_all(false)?;
+        Ok(report)
     }
 
     /// Ends the engine: no append is taken any more, what the log holds is made durable, and heads are flushed while time

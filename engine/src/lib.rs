@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod limiter;
 pub mod limits;
 pub mod matcher;
+mod merging;
 pub mod metadata;
 pub mod options;
 pub mod outcome;

@@ -2,6 +2,7 @@
 //! reader finds each row in a head or in a part, never in both and never in neither.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Weak};
 
 use icecore_wal::Lsn;
@@ -267,6 +268,17 @@ impl SignalState {
             .filter(|part| part.time_range().overlaps(range))
             .cloned()
             .collect()
+    }
+
+    /// Takes the part of a file out of its partition; `false` when no partition has it.
+    pub(crate) fn remove_part(&self, path: &Path) -> bool {
+        self.change(|partitions| {
+            partitions.values_mut().any(|partition| {
+                let before = partition.parts.len();
+                partition.parts.retain(|part| part.path() != path);
+                partition.parts.len() < before
+            })
+        })
     }
 
     /// First LSN of the oldest row that is in no part.

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use icecore_wal::fs::Fs;
 
+use crate::engine::core::Core;
 use crate::flush::{UpkeepError, at};
 use crate::ids::Signal;
 use crate::layout::Layout;
 use crate::limits::QUARANTINE_BYTES_MAX;
+use crate::part::PartError;
 
 /// What was set aside, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +64,24 @@ pub(crate) fn set_aside(
         moved_to,
         reason,
     })
+}
+
+impl Core {
+    /// Sets a part aside whose damage was found while it was read, so that the rest is served; anything else but damage
+    /// is left alone. Tells whether it did.
+    pub(crate) fn set_damaged_aside(&self, error: &PartError) -> Result<bool, UpkeepError> {
+        let PartError::Damaged { path, .. } = error else {
+            return Ok(false);
+        };
+        for state in self.tenants.states() {
+            if state.remove_part(path) {
+                let aside = set_aside(self.fs.as_ref(), &self.layout, path, Move::Rename, error.to_string())?;
+                self.quarantined.lock().push(aside);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 /// Bytes of a signal's files in the folder; none when it cannot be listed.

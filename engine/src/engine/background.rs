@@ -28,6 +28,13 @@ impl Threads {
         };
         let own = (Arc::clone(core), stopped.clone());
         threads.spawn("icecore-flush", move || flusher(&own.0, &wake, &own.1))?;
+        let own = (Arc::clone(core), stopped.clone());
+        threads.spawn("icecore-merge", move || {
+            periodically(&own.1, || {
+                // Counted where it happened; tried again at the next turn.
+                let _counted = own.0.merge_all(false);
+            });
+        })?;
         let own = (Arc::clone(core), stopped);
         threads.spawn("icecore-tick", move || {
             periodically(&own.1, || {

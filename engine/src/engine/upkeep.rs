@@ -118,6 +118,17 @@ impl Core {
         })
     }
 
+    /// Merges what is due in all tenants.
+    pub(crate) fn merge_all(&self, everything: bool) -> Result<usize, UpkeepError> {
+        let mut merges = 0;
+        for state in self.tenants.states() {
+            merges += self
+                .merge_due(&state, everything)
+                .inspect_err(|error| self.counters.merges.fail(error))?;
+        }
+        Ok(merges)
+    }
+
     /// Lets the log forget what parts and sidecars hold.
     pub(crate) fn trim_log(&self) -> Result<(), UpkeepError> {
         let Some(log) = self.log() else {

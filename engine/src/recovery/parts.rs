@@ -201,7 +201,11 @@ fn without_superseded(
         let Some((container, verified)) = kept.get_mut(at) else {
             continue;
         };
-        match if *verified { Ok(()) } else { verify(container) } {
+        match if *verified {
+            Ok(())
+        } else {
+            container.verify().map(drop)
+        } {
             Ok(()) => {
                 *verified = true;
                 part.doom();
@@ -217,18 +221,6 @@ fn without_superseded(
         }
     }
     Ok(kept.into_iter().map(|(part, _)| part).collect())
-}
-
-/// Reads all of a part, every byte of which is under a checksum.
-fn verify(part: &Part) -> Result<(), PartError> {
-    const STEP_BYTES: u64 = 1 << 20;
-    let mut at = 0;
-    while at < part.bytes() {
-        let end = part.bytes().min(at + STEP_BYTES);
-        part.read_verified(at..end)?;
-        at = end;
-    }
-    Ok(())
 }
 
 fn range_of(part: &Part) -> LsnRange {
