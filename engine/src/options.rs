@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use icecore_wal::SyncPolicy;
+pub use icecore_wal::SyncPolicy;
 
 use crate::ids::{Signal, TenantId};
 use crate::limits::{MEMORY_BYTES_MIN, WAL_SEGMENT_BYTES_MAX, WAL_SEGMENT_BYTES_MIN, WAL_SEGMENT_MEMORY_SHARE};

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use icecore_wal::WalStats;
+pub use icecore_wal::limits::FSYNC_SECONDS_BOUNDS;
+pub use icecore_wal::{FsyncHistogram, WalStats};
 use parking_lot::Mutex;
 
 use crate::budget::MemoryUsage;

@@ -22,7 +22,6 @@ pub(crate) fn tenant(series_max: u64) -> Arc<Tenant> {
         series_max,
         late_max_ms: PerSignal::all(3 * 366 * 86_400_000),
         future_max_ms: 3_600_000,
-        window_length_s: PerSignal::all(86_400),
     };
     Tenant::new(
         TenantId::default(),
