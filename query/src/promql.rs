@@ -26,6 +26,7 @@ mod matrix;
 mod meter;
 mod number;
 mod parse;
+mod reference;
 pub mod render;
 mod value;
 mod values;
@@ -40,4 +41,5 @@ pub use function::{FUNCTIONS, Function, FunctionInfo, HistogramFunction, MathFun
 pub use labels::Labels;
 pub use meter::QueryLimits;
 pub use parse::{parse, parse_selector};
+pub use reference::reference;
 pub use value::{MatrixSeries, QueryResult, Value, VectorSample};

@@ -28,15 +28,17 @@ impl Annotations {
         }
     }
 
-    /// A φ outside 0 to 1.
-    pub(crate) fn invalid_quantile(&self, q: f64) {
-        add(
-            &self.warnings,
-            format!(
-                "PromQL warning: quantile value should be between 0 and 1, got {}",
-                general(q)
-            ),
-        );
+    /// A φ, which should lie between 0 and 1.
+    pub(crate) fn check_quantile(&self, q: f64) {
+        if !(0.0..=1.0).contains(&q) {
+            add(
+                &self.warnings,
+                format!(
+                    "PromQL warning: quantile value should be between 0 and 1, got {}",
+                    general(q)
+                ),
+            );
+        }
     }
 
     /// A ratio outside -1 to 1, cut to it.
@@ -52,31 +54,29 @@ impl Annotations {
     }
 
     /// A bucket without a bound.
-    pub(crate) fn bad_bucket_label(&self, metric: &str, le: &str) {
-        let of = if metric.is_empty() {
-            String::new()
-        } else {
-            format!(" for metric name {metric:?}")
-        };
+    pub(crate) fn bad_bucket_label(&self, le: &str) {
         add(
             &self.warnings,
-            format!("PromQL warning: bucket label \"le\" is missing or has a malformed value of {le:?}{of}"),
+            format!("PromQL warning: bucket label \"le\" is missing or has a malformed value of {le:?}"),
+        );
+    }
+
+    /// An order that a range query cannot show.
+    pub(crate) fn ineffective_sort(&self) {
+        add(
+            &self.warnings,
+            "PromQL warning: sort is ineffective for range queries since results are always ordered by labels"
+                .to_owned(),
         );
     }
 
     /// Buckets that fell where they must rise.
-    pub(crate) fn forced_monotonicity(&self, metric: &str) {
-        let of = if metric.is_empty() {
-            String::new()
-        } else {
-            format!(" for metric name {metric:?}")
-        };
+    pub(crate) fn forced_monotonicity(&self) {
         add(
             &self.infos,
-            format!(
-                "PromQL info: input to histogram_quantile needed to be fixed for monotonicity \
-                 (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile){of}"
-            ),
+            "PromQL info: input to histogram_quantile needed to be fixed for monotonicity \
+             (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)"
+                .to_owned(),
         );
     }
 

@@ -41,11 +41,34 @@ pub(crate) struct Evaluator<'a> {
 #[derive(Debug)]
 pub(crate) enum Evaluated<'a> {
     /// One number a step.
-    Scalar(Vec<f64>),
+    Scalar(Numbers<'a>),
     /// One text.
     Text(String),
     /// Series x steps.
     Vector(Tracked<'a>),
+}
+
+/// One number a step, whose memory is accounted while they live: a query may hold very many of them at once.
+#[derive(Debug)]
+pub(crate) struct Numbers<'a> {
+    values: Vec<f64>,
+    held: Held<'a>,
+}
+
+impl Numbers<'_> {
+    /// Changes every number.
+    fn map(mut self, change: impl Fn(f64) -> f64) -> Self {
+        self.values.iter_mut().for_each(|value| *value = change(*value));
+        self
+    }
+}
+
+impl std::ops::Deref for Numbers<'_> {
+    type Target = [f64];
+
+    fn deref(&self) -> &[f64] {
+        &self.values
+    }
 }
 
 /// A matrix whose memory is accounted while it lives.
@@ -61,8 +84,11 @@ impl<'a> Evaluator<'a> {
     /// The expression's value at `steps`.
     pub(crate) fn eval(&self, expr: &Expr, steps: Steps) -> Result<Evaluated<'a>> {
         self.meter.check()?;
+        if steps.count > 1 && expr.is_steady() {
+            return self.repeated(expr, steps);
+        }
         match expr {
-            Expr::Number(number) => Ok(Evaluated::Scalar(vec![*number; steps.count])),
+            Expr::Number(number) => self.numbers(steps, |_| *number),
             Expr::Text(text) => Ok(Evaluated::Text(text.clone())),
             Expr::Selector(selector) => self.selector(selector, steps).map(Evaluated::Vector),
             Expr::Call(call) => self.call(call, steps),
@@ -76,10 +102,22 @@ impl<'a> Evaluator<'a> {
         }
     }
 
+    /// What is the same at every step is computed once.
+    fn repeated(&self, expr: &Expr, steps: Steps) -> Result<Evaluated<'a>> {
+        Ok(match self.eval(expr, Steps::instant(steps.start))? {
+            Evaluated::Scalar(numbers) => {
+                let number = numbers.first().copied().unwrap_or(f64::NAN);
+                self.numbers(steps, |_| number)?
+            }
+            Evaluated::Text(text) => Evaluated::Text(text),
+            Evaluated::Vector(tracked) => Evaluated::Vector(tracked.map(|matrix| Ok(matrix.broadcast(steps.count)))?),
+        })
+    }
+
     /// A scalar expression's value at each step.
-    pub(crate) fn scalar(&self, expr: &Expr, steps: Steps) -> Result<Vec<f64>> {
+    pub(crate) fn scalar(&self, expr: &Expr, steps: Steps) -> Result<Numbers<'a>> {
         match self.eval(expr, steps)? {
-            Evaluated::Scalar(values) => Ok(values),
+            Evaluated::Scalar(numbers) => Ok(numbers),
             _ => Err(mistyped(ValueType::Scalar)),
         }
     }
@@ -100,6 +138,13 @@ impl<'a> Evaluator<'a> {
         }
     }
 
+    /// A number for each step.
+    fn numbers(&self, steps: Steps, number: impl FnMut(usize) -> f64) -> Result<Evaluated<'a>> {
+        let held = self.meter.reserve((steps.count * size_of::<f64>()) as u64)?;
+        let values = (0..steps.count).map(number).collect();
+        Ok(Evaluated::Scalar(Numbers { values, held }))
+    }
+
     /// Accounts a new matrix.
     fn track(&self, matrix: Matrix) -> Result<Tracked<'a>> {
         let held = self.meter.reserve(matrix.bytes())?;
@@ -108,10 +153,7 @@ impl<'a> Evaluator<'a> {
 
     fn negate(&self, inner: &Expr, steps: Steps) -> Result<Evaluated<'a>> {
         Ok(match self.eval(inner, steps)? {
-            Evaluated::Scalar(mut values) => {
-                values.iter_mut().for_each(|value| *value = -*value);
-                Evaluated::Scalar(values)
-            }
+            Evaluated::Scalar(numbers) => Evaluated::Scalar(numbers.map(|value| -value)),
             Evaluated::Vector(tracked) => Evaluated::Vector(tracked.map(|mut matrix| {
                 matrix.map(|_, value| -value);
                 matrix.drop_names()

@@ -65,6 +65,34 @@ impl Expr {
     }
 }
 
+impl Expr {
+    /// Whether its value is the same whenever it is evaluated: all its selectors are fixed by `@`, and no function asks
+    /// for the time. Numbers by themselves are too cheap to be worth it.
+    pub fn is_steady(&self) -> bool {
+        match self {
+            Self::Number(_) | Self::Text(_) => false,
+            other => other.ignores_time(),
+        }
+    }
+
+    fn ignores_time(&self) -> bool {
+        match self {
+            Self::Number(_) | Self::Text(_) => true,
+            Self::Selector(selector) => selector.shift.at.is_some(),
+            Self::Range(range) => match range.as_ref() {
+                RangeExpr::Selector { selector, .. } => selector.shift.at.is_some(),
+                RangeExpr::Subquery { shift, .. } => shift.at.is_some(),
+            },
+            Self::Call(call) => !call.function.asks_for_time() && call.args.iter().all(Self::ignores_time),
+            Self::Aggregate(aggregate) => {
+                aggregate.expr.ignores_time() && aggregate.param.as_ref().is_none_or(Self::ignores_time)
+            }
+            Self::Binary(binary) => binary.left.ignores_time() && binary.right.ignores_time(),
+            Self::Negate(inner) => inner.ignores_time(),
+        }
+    }
+}
+
 /// A fixed evaluation time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum At {

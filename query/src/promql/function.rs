@@ -350,6 +350,14 @@ impl FunctionInfo {
 }
 
 impl Function {
+    /// Whether its value depends on the evaluation's own time, not on its arguments alone.
+    pub const fn asks_for_time(self) -> bool {
+        matches!(
+            self,
+            Self::Time(_) | Self::Range(RangeFunction::PredictLinear) | Self::TimeNow | Self::Timestamp
+        )
+    }
+
     /// Its type.
     pub const fn returns(self) -> ValueType {
         match self {

@@ -34,11 +34,11 @@ fn push_exponent(out: &mut String, value: f64) {
     let _ = write!(out, "{mantissa}e{sign}{digits:0>2}");
 }
 
-/// Go's `%g`, as messages use it.
+/// Go's `%g`, as messages use it: an exponent below 1e-4 and from 1e6.
 pub(crate) fn general(value: f64) -> String {
     let mut out = String::new();
     let size = value.abs();
-    if size != 0.0 && size.is_finite() && !(1e-4..1e21).contains(&size) {
+    if size != 0.0 && size.is_finite() && !(1e-4..1e6).contains(&size) {
         push_exponent(&mut out, value);
     } else {
         push_plain(&mut out, value);

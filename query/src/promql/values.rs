@@ -112,6 +112,10 @@ pub(crate) fn quantile(q: f64, values: &mut [f64]) -> f64 {
     let upper = (lower + 1.0).min(last);
     let weight = rank - rank.floor();
     let value = |index: f64| values.get(index as usize).copied().unwrap_or(f64::NAN);
+    // Nothing times infinity would be NaN.
+    if weight == 0.0 {
+        return value(lower);
+    }
     value(lower) * (1.0 - weight) + value(upper) * weight
 }
 

@@ -9,6 +9,7 @@
 )]
 
 mod check;
+mod golden;
 mod script;
 mod series;
 mod store;
@@ -64,4 +65,16 @@ fn scripts_hold_over_parts() {
 #[test]
 fn scripts_hold_over_parts_and_heads_together() {
     run_all(Place::Both);
+}
+
+#[test]
+fn generated_queries_answer_as_prometheus_answered() {
+    let (count, differences) = golden::differences();
+    assert!(count >= 1_000, "only {count} recorded answers");
+    assert!(
+        differences.is_empty(),
+        "{} of {count} differ:\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
 }

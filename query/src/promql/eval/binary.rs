@@ -1,5 +1,6 @@
 //! Operators between scalars and vectors; what pairs series of two vectors is in `matching`.
 
+use super::functions::number;
 use super::{Evaluated, Evaluator, Result, Tracked, matching, mistyped};
 use crate::promql::expr::{Binary, BinaryOp, ValueType};
 use crate::promql::matrix::{Matrix, Steps};
@@ -11,12 +12,9 @@ impl<'a> Evaluator<'a> {
         let left = self.eval(&binary.left, steps)?;
         let right = self.eval(&binary.right, steps)?;
         match (left, right) {
-            (Evaluated::Scalar(left), Evaluated::Scalar(right)) => Ok(Evaluated::Scalar(
-                left.iter()
-                    .zip(&right)
-                    .map(|(left, right)| plain(binary.op, *left, *right))
-                    .collect(),
-            )),
+            (Evaluated::Scalar(left), Evaluated::Scalar(right)) => self.numbers(steps, |step| {
+                plain(binary.op, number(&left, step), number(&right, step))
+            }),
             (Evaluated::Vector(vector), Evaluated::Scalar(scalar)) => {
                 with_scalar(binary, vector, &scalar, false).map(Evaluated::Vector)
             }

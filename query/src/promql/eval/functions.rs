@@ -14,21 +14,25 @@ impl<'a> Evaluator<'a> {
     pub(super) fn call(&self, call: &Call, steps: Steps) -> Result<Evaluated<'a>> {
         let args = call.args.as_slice();
         Ok(match call.function {
-            Function::Pi => constant(std::f64::consts::PI, steps),
-            Function::TimeNow => Evaluated::Scalar(steps.iter().map(seconds).collect()),
-            Function::Start => constant(seconds(self.query.start), steps),
-            Function::End => constant(seconds(self.query.end()), steps),
-            Function::QueryRange => constant(seconds(self.query.end() - self.query.start), steps),
-            Function::Step => constant(
-                if self.query.count > 1 {
-                    seconds(self.query.step)
-                } else {
-                    0.0
-                },
+            Function::Pi => self.numbers(steps, |_| std::f64::consts::PI)?,
+            Function::TimeNow => self.numbers(steps, |step| seconds(steps.at(step)))?,
+            Function::Start => self.numbers(steps, |_| seconds(self.query.start))?,
+            Function::End => self.numbers(steps, |_| seconds(self.query.end()))?,
+            Function::QueryRange => self.numbers(steps, |_| seconds(self.query.end() - self.query.start))?,
+            Function::Step => {
+                let step = if self.query.count > 1 { self.query.step } else { 0 };
+                self.numbers(steps, |_| seconds(step))?
+            }
+            Function::MinOf => self.of_two(
+                args,
                 steps,
-            ),
-            Function::MinOf => self.of_two(args, steps, |a, b| if b < a || a.is_nan() { b } else { a })?,
-            Function::MaxOf => self.of_two(args, steps, |a, b| if b > a || a.is_nan() { b } else { a })?,
+                |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { a.min(b) },
+            )?,
+            Function::MaxOf => self.of_two(
+                args,
+                steps,
+                |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) },
+            )?,
             Function::Scalar => self.to_scalar(self.arg(args, 0)?, steps)?,
             function => Evaluated::Vector(match function {
                 Function::Vector => {
@@ -68,9 +72,7 @@ impl<'a> Evaluator<'a> {
     fn of_two(&self, args: &[Expr], steps: Steps, pick: impl Fn(f64, f64) -> f64) -> Result<Evaluated<'a>> {
         let first = self.scalar(self.arg(args, 0)?, steps)?;
         let second = self.scalar(self.arg(args, 1)?, steps)?;
-        Ok(Evaluated::Scalar(
-            first.iter().zip(&second).map(|(a, b)| pick(*a, *b)).collect(),
-        ))
+        self.numbers(steps, |step| pick(number(&first, step), number(&second, step)))
     }
 
     fn to_scalar(&self, arg: &Expr, steps: Steps) -> Result<Evaluated<'a>> {
@@ -90,7 +92,7 @@ impl<'a> Evaluator<'a> {
                 *value = f64::NAN;
             }
         }
-        Ok(Evaluated::Scalar(values))
+        self.numbers(steps, |step| number(&values, step))
     }
 
     fn date(&self, function: TimeFunction, args: &[Expr], steps: Steps) -> Result<super::Tracked<'a>> {
@@ -116,8 +118,9 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-fn constant<'a>(value: f64, steps: Steps) -> Evaluated<'a> {
-    Evaluated::Scalar(vec![value; steps.count])
+/// The number of a step.
+pub(super) fn number(values: &[f64], step: usize) -> f64 {
+    values.get(step).copied().unwrap_or(f64::NAN)
 }
 
 fn seconds(ms: i64) -> f64 {

@@ -15,7 +15,6 @@ const SMALL_DELTA: f64 = 1e-12;
 /// The buckets of one histogram: rows of the input, by bound.
 struct Histogram {
     labels: Labels,
-    metric: String,
     rows: Vec<(f64, usize)>,
 }
 
@@ -35,14 +34,12 @@ impl<'a> Evaluator<'a> {
         };
         let first = self.scalar(self.arg(args, 0)?, steps)?;
         let second = match function {
-            HistogramFunction::Quantile => Vec::new(),
-            HistogramFunction::Fraction => self.scalar(self.arg(args, 1)?, steps)?,
+            HistogramFunction::Quantile => None,
+            HistogramFunction::Fraction => Some(self.scalar(self.arg(args, 1)?, steps)?),
         };
         if function == HistogramFunction::Quantile {
-            for q in &first {
-                if q.is_nan() || !(0.0..=1.0).contains(q) {
-                    self.notes.invalid_quantile(*q);
-                }
+            for q in first.iter() {
+                self.notes.check_quantile(*q);
             }
         }
         let mut result = Matrix::new(steps.count);
@@ -69,16 +66,20 @@ impl<'a> Evaluator<'a> {
                     HistogramFunction::Quantile => {
                         let (value, forced) = bucket_quantile(param(&first), &mut buckets);
                         if forced {
-                            self.notes.forced_monotonicity(&histogram.metric);
+                            self.notes.forced_monotonicity();
                         }
                         value
                     }
-                    HistogramFunction::Fraction => bucket_fraction(param(&first), param(&second), &mut buckets),
+                    HistogramFunction::Fraction => bucket_fraction(
+                        param(&first),
+                        param(second.as_deref().unwrap_or_default()),
+                        &mut buckets,
+                    ),
                 };
             }
             result.push(histogram.labels, &row);
         }
-        self.track(result.drop_empty())
+        self.track(result.drop_empty())?.map(Matrix::merge_equal)
     }
 
     /// Groups bucket series into histograms, their bounds ascending.
@@ -88,15 +89,14 @@ impl<'a> Evaluator<'a> {
         for (row, (labels, _)) in input.rows().enumerate() {
             let le = labels.get(BUCKET_LABEL);
             let Ok(bound) = le.parse::<f64>() else {
-                self.notes.bad_bucket_label(labels.metric(), le);
+                self.notes.bad_bucket_label(le);
                 continue;
             };
-            let own = labels.without_name().with(BUCKET_LABEL, "");
+            let own = labels.with(BUCKET_LABEL, "");
             let number = *index.entry(own.clone()).or_insert(histograms.len());
             if number == histograms.len() {
                 histograms.push(Histogram {
-                    labels: own,
-                    metric: labels.metric().to_owned(),
+                    labels: own.without_name(),
                     rows: Vec::new(),
                 });
             }
@@ -229,7 +229,9 @@ fn rank_of(value: f64, buckets: &[Bucket], total: f64) -> f64 {
             return below.count.min(total);
         }
         if bucket.bound > value {
-            let inside = if start == f64::NEG_INFINITY || bucket.bound == f64::INFINITY {
+            let inside = if start == f64::NEG_INFINITY {
+                bucket.count - below.count
+            } else if bucket.bound == f64::INFINITY {
                 0.0
             } else {
                 (bucket.count - below.count) * (value - start) / (bucket.bound - start)

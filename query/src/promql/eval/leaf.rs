@@ -17,12 +17,13 @@ use parking_lot::{Condvar, Mutex};
 use super::sink::{Group, Sink};
 use super::sweep::{SeriesState, Sweep};
 use crate::limits::{PROMQL_PARALLEL_SERIES_MIN, PROMQL_RUN_SERIES_MAX, PROMQL_RUN_VALUES_AIM};
+use crate::promql::annotations::Annotations;
 use crate::promql::error::PromqlError;
 use crate::promql::expr::Grouping;
 use crate::promql::function::RangeFunction;
 use crate::promql::matrix::Steps;
 use crate::promql::meter::Meter;
-use crate::promql::values::ABSENT;
+use crate::promql::values::{ABSENT, is_absent};
 
 /// What a leaf computes of each window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,27 @@ impl LeafPlan {
         TimeRange::new(first, self.window_end(self.steps.count.saturating_sub(1)))
     }
 
+    /// What is worth telling of a metric that has a value, or forbids it.
+    pub(crate) fn remark(&self, metric: &str, notes: &Annotations) -> Result<(), PromqlError> {
+        match self.function {
+            LeafFunction::Range(RangeFunction::Rate | RangeFunction::Increase) => notes.possible_non_counter(metric),
+            LeafFunction::Range(RangeFunction::Quantile) => {
+                self.params.iter().flatten().for_each(|q| notes.check_quantile(*q));
+            }
+            LeafFunction::Range(RangeFunction::DoubleExponentialSmoothing) => {
+                for ((name, letter), values) in [("smoothing", "sf"), ("trend", "tf")].into_iter().zip(&self.params) {
+                    if let Some(factor) = values.iter().find(|factor| **factor <= 0.0 || **factor >= 1.0) {
+                        return Err(PromqlError::Execution(format!(
+                            "invalid {name} factor. Expected: 0 < {letter} < 1, got: {factor:.6}"
+                        )));
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     fn run_series(&self) -> usize {
         (PROMQL_RUN_VALUES_AIM / self.steps.count.max(1)).clamp(1, PROMQL_RUN_SERIES_MAX)
     }
@@ -77,11 +99,17 @@ impl LeafPlan {
 struct Turns<'s> {
     state: Mutex<TurnState<'s>>,
     changed: Condvar,
+    plan: &'s LeafPlan,
+    series: &'s SeriesSet,
+    meter: &'s Meter,
+    notes: &'s Annotations,
 }
 
 struct TurnState<'s> {
     next: usize,
     sink: &'s mut Sink,
+    /// The metric that was last remarked on; series of one metric follow each other.
+    metric: Option<&'s str>,
     failed: Option<PromqlError>,
 }
 
@@ -108,6 +136,7 @@ pub(crate) fn run(
     series: &SeriesSet,
     meter: &Meter,
     effort: Effort,
+    notes: &Annotations,
     sink: &mut Sink,
 ) -> Result<(), PromqlError> {
     let per_run = plan.run_series();
@@ -124,12 +153,18 @@ pub(crate) fn run(
         state: Mutex::new(TurnState {
             next: 0,
             sink,
+            metric: None,
             failed: None,
         }),
         changed: Condvar::new(),
+        plan,
+        series,
+        meter,
+        notes,
     };
     let taken = AtomicUsize::new(0);
     let work = || {
+        let _alarm = Alarm(&turns);
         let mut worker = Worker::new(plan, series, meter, effort);
         loop {
             let index = taken.fetch_add(1, Ordering::Relaxed);
@@ -137,7 +172,7 @@ pub(crate) fn run(
                 return;
             }
             let computed = worker.compute(index * per_run, per_run, grouping.as_ref());
-            if !turns.hand_over(index, computed, series, meter) {
+            if !turns.hand_over(index, computed) {
                 return;
             }
         }
@@ -155,9 +190,9 @@ pub(crate) fn run(
     turns.state.into_inner().failed.map_or(Ok(()), Err)
 }
 
-impl Turns<'_> {
+impl<'s> Turns<'s> {
     /// Waits for the run's turn and gives it to the sink; false when the query has failed.
-    fn hand_over(&self, index: usize, run: Result<Run, PromqlError>, series: &SeriesSet, meter: &Meter) -> bool {
+    fn hand_over(&self, index: usize, run: Result<Run, PromqlError>) -> bool {
         let mut state = self.state.lock();
         while state.next != index && state.failed.is_none() {
             self.changed.wait(&mut state);
@@ -165,24 +200,41 @@ impl Turns<'_> {
         if state.failed.is_some() {
             return false;
         }
-        let outcome = run.and_then(|run| {
-            let count = run.read.len();
-            let steps = run.rows.len().checked_div(count).unwrap_or(0);
-            for (offset, row) in run.rows.chunks(steps.max(1)).enumerate() {
-                if run.read.get(offset).copied().unwrap_or(false) {
-                    state
-                        .sink
-                        .take(series.key(run.first + offset), run.groups.get(offset), row, meter)?;
-                }
-            }
-            Ok(())
-        });
+        let outcome = run.and_then(|run| self.give(&run, &mut state));
         state.next += 1;
         state.failed = outcome.err();
         let go_on = state.failed.is_none();
         drop(state);
         self.changed.notify_all();
         go_on
+    }
+
+    fn give(&self, run: &Run, state: &mut TurnState<'s>) -> Result<(), PromqlError> {
+        for (offset, row) in run.rows.chunks(self.plan.steps.count.max(1)).enumerate() {
+            let read = run.read.get(offset).copied().unwrap_or(false);
+            if !read || row.iter().all(|value| is_absent(*value)) {
+                continue;
+            }
+            let key = self.series.key(run.first + offset);
+            if state.metric != Some(key.metric()) {
+                state.metric = Some(key.metric());
+                self.plan.remark(key.metric(), self.notes)?;
+            }
+            state.sink.take(key, run.groups.get(offset), row, self.meter)?;
+        }
+        Ok(())
+    }
+}
+
+/// Wakes the other workers when one panics, so that the panic is not a standstill.
+struct Alarm<'t, 's>(&'t Turns<'s>);
+
+impl Drop for Alarm<'_, '_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.state.lock().failed = Some(PromqlError::Canceled);
+            self.0.changed.notify_all();
+        }
     }
 }
 
@@ -191,7 +243,7 @@ struct Worker<'a> {
     plan: &'a LeafPlan,
     series: &'a SeriesSet,
     meter: &'a Meter,
-    sweep: Sweep<'a>,
+    sweep: Option<Sweep<'a>>,
     states: Vec<SeriesState>,
     known_suffices: bool,
 }
@@ -203,7 +255,7 @@ impl<'a> Worker<'a> {
             plan,
             series,
             meter,
-            sweep: Sweep::new(plan),
+            sweep: None,
             states: Vec::new(),
             known_suffices,
         }
@@ -247,7 +299,11 @@ impl<'a> Worker<'a> {
         let steps = plan.steps.count;
         let mut rows = vec![ABSENT; count * steps];
         states.resize_with(count.max(states.len()), SeriesState::default);
-        states.iter_mut().for_each(SeriesState::clear);
+        let sweep = match sweep {
+            Some(sweep) => sweep,
+            None => sweep.insert(Sweep::new(plan, meter)?),
+        };
+        sweep.begin(states);
         let mut failed = None;
         let mut unchecked = 0;
         let read = series.read(first..first + count, plan.read_range(), &mut |index,
@@ -277,7 +333,9 @@ impl<'a> Worker<'a> {
                 unchecked = 0;
             }
             let delta = chunk.temporality == Temporality::Delta;
-            sweep.feed(state, chunk.timestamps, chunk.values, delta, row);
+            if let Err(error) = sweep.feed(state, chunk.timestamps, chunk.values, delta, row) {
+                failed = Some(error);
+            }
         });
         read.map_err(|error| PromqlError::Storage(error.to_string()))?;
         if let Some(error) = failed {
@@ -285,7 +343,7 @@ impl<'a> Worker<'a> {
         }
         meter.count(unchecked as u64)?;
         for (state, row) in states.iter_mut().zip(rows.chunks_mut(steps.max(1))).take(count) {
-            sweep.finish(state, row);
+            sweep.finish(state, row)?;
         }
         let read = states.iter().take(count).map(SeriesState::is_fed).collect();
         Ok(Run {

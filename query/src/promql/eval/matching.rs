@@ -110,6 +110,8 @@ struct Output {
     matrix: Matrix,
     /// (signature, labels) to row: within a signature equal labels at one step are an error of their own.
     rows: HashMap<(usize, Labels), usize>,
+    /// Where a pair met, also one that a filter dropped: rows x steps.
+    met: Vec<bool>,
 }
 
 impl Pairing<'_> {
@@ -129,13 +131,15 @@ impl Pairing<'_> {
             (self.on.fill_left, self.on.fill_right)
         };
         let steps = many.steps();
+        let filled = many_fill.is_some() || one_fill.is_some();
         let some_many: Vec<bool> = (0..steps)
-            .map(|step| (0..many.len()).any(|row| !is_absent(many.value(row, step))))
+            .map(|step| filled || (0..many.len()).any(|row| !is_absent(many.value(row, step))))
             .collect();
         self.refuse_duplicates(one, &one_rows, &some_many)?;
         let mut output = Output {
             matrix: Matrix::new(steps),
             rows: HashMap::new(),
+            met: Vec::new(),
         };
         let mut matched = vec![false; signatures.labels.len() * steps];
         for ((labels, row), number) in many.rows().zip(many_numbers) {
@@ -220,33 +224,38 @@ impl Pairing<'_> {
         let mut row = None;
         for (step, (many, one)) in many.iter().zip(one).enumerate() {
             let (left, right) = if swapped { (*one, *many) } else { (*many, *one) };
-            let Some(value) = paired(self.op, self.return_bool, left, right) else {
+            if is_absent(left) || is_absent(right) {
                 continue;
-            };
-            if self.on.cardinality == Cardinality::OneToOne {
-                match matched.get_mut(pair.signature * steps + step) {
-                    Some(true) => {
-                        return Err(PromqlError::Execution(
-                            "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"
-                                .to_owned(),
-                        ));
-                    }
-                    Some(flag) => *flag = true,
-                    None => {}
-                }
             }
             let row = *row.get_or_insert_with(|| output.row(pair.signature, self.result_labels(pair)));
-            match output.matrix.row_mut(row).get_mut(step) {
-                Some(cell) if is_absent(*cell) => *cell = value,
-                Some(_) => {
-                    return Err(PromqlError::Execution(
-                        "multiple matches for labels: grouping labels must ensure unique matches".to_owned(),
-                    ));
-                }
-                None => {}
+            let met = if self.on.cardinality == Cardinality::OneToOne {
+                matched.get_mut(pair.signature * steps + step)
+            } else {
+                output.met.get_mut(row * steps + step)
+            };
+            // Whether a filter keeps the pair does not matter here: Prometheus refuses before it compares.
+            if met.is_some_and(|met| std::mem::replace(met, true)) {
+                return Err(self.ambiguous());
+            }
+            if let (Some(value), Some(cell)) = (
+                paired(self.op, self.return_bool, left, right),
+                output.matrix.row_mut(row).get_mut(step),
+            ) {
+                *cell = value;
             }
         }
         Ok(())
+    }
+
+    fn ambiguous(self) -> PromqlError {
+        PromqlError::Execution(
+            if self.on.cardinality == Cardinality::OneToOne {
+                "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"
+            } else {
+                "multiple matches for labels: grouping labels must ensure unique matches"
+            }
+            .to_owned(),
+        )
     }
 
     fn result_labels(self, pair: Pair<'_>) -> Labels {
@@ -281,6 +290,7 @@ impl Output {
         let row = *self.rows.entry((signature, labels.clone())).or_insert(next);
         if row == next {
             self.matrix.push_absent(labels);
+            self.met.resize(self.matrix.len() * self.matrix.steps(), false);
         }
         row
     }

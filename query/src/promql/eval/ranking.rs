@@ -32,9 +32,7 @@ impl<'a> Evaluator<'a> {
     /// `quantile(φ, ...)`
     pub(super) fn quantile(&self, param: &[f64], grouping: &Grouping, input: &Tracked<'_>) -> Result<Tracked<'a>> {
         for q in param {
-            if q.is_nan() || !(0.0..=1.0).contains(q) {
-                self.notes.invalid_quantile(*q);
-            }
+            self.notes.check_quantile(*q);
         }
         let mut result = Matrix::new(input.matrix.steps());
         let mut values = Vec::new();
@@ -127,7 +125,7 @@ impl<'a> Evaluator<'a> {
     fn limit(&self, op: AggregateOp, value: f64) -> Result<f64> {
         if op == AggregateOp::LimitRatio {
             if value.is_nan() {
-                return Err(PromqlError::Execution("Ratio value NaN is not valid".to_owned()));
+                return Err(PromqlError::Execution("Ratio value is NaN".to_owned()));
             }
             let capped = value.clamp(-1.0, 1.0);
             if capped != value {
@@ -135,7 +133,10 @@ impl<'a> Evaluator<'a> {
             }
             return Ok(capped);
         }
-        if value.is_nan() || value.abs() >= 9.223_372_036_854_776e18 {
+        if value.is_nan() {
+            return Err(PromqlError::Execution("Parameter value is NaN".to_owned()));
+        }
+        if value.abs() >= 9.223_372_036_854_776e18 {
             return Err(PromqlError::Execution(format!(
                 "Scalar value {} overflows int64",
                 general(value)

@@ -49,7 +49,7 @@ impl Sink {
         }
     }
 
-    /// Takes one series' row.
+    /// Takes the row of one series, which has a value somewhere.
     pub(crate) fn take(
         &mut self,
         key: &SeriesKey,
@@ -57,9 +57,6 @@ impl Sink {
         row: &[f64],
         meter: &Meter,
     ) -> Result<(), PromqlError> {
-        if row.iter().all(|value| is_absent(*value)) {
-            return Ok(());
-        }
         match self {
             Self::Rows(rows) => {
                 let labels = Labels::of_key(key);

@@ -10,7 +10,7 @@ use super::sweep::{SeriesState, Sweep};
 use super::{Evaluator, Result, Tracked, mistyped};
 use crate::limits::{PROMQL_SUBQUERY_STEP_MS, PROMQL_SUBQUERY_STEPS_MAX};
 use crate::promql::error::PromqlError;
-use crate::promql::expr::{Aggregate, At, Call, Expr, RangeExpr, Selector, Shift, ValueType};
+use crate::promql::expr::{Aggregate, At, Call, Expr, Grouping, RangeExpr, Selector, Shift, ValueType};
 use crate::promql::function::{Function, RangeFunction};
 use crate::promql::matrix::{Matrix, Steps};
 use crate::promql::values::{ABSENT, is_absent};
@@ -19,13 +19,13 @@ impl<'a> Evaluator<'a> {
     /// An instant selector.
     pub(super) fn selector(&self, selector: &Selector, steps: Steps) -> Result<Tracked<'a>> {
         let plan = self.instant_plan(selector, LeafFunction::Latest, steps);
-        self.run_to_matrix(&plan, false, steps)
+        self.run_to_matrix(&plan, false)
     }
 
     /// An instant selector's sample times, in seconds.
     pub(super) fn selector_times(&self, selector: &Selector, steps: Steps) -> Result<Tracked<'a>> {
         let plan = self.instant_plan(selector, LeafFunction::LatestTime, steps);
-        self.run_to_matrix(&plan, true, steps)
+        self.run_to_matrix(&plan, true)
     }
 
     /// A range function of a selector or a subquery.
@@ -34,7 +34,7 @@ impl<'a> Evaluator<'a> {
         match range {
             RangeExpr::Selector { selector, range_ms } => {
                 let plan = self.range_plan(selector, *range_ms, function, params, steps);
-                self.run_to_matrix(&plan, !function.keeps_name(), steps)
+                self.run_to_matrix(&plan, !function.keeps_name())
             }
             RangeExpr::Subquery {
                 expr,
@@ -72,16 +72,20 @@ impl<'a> Evaluator<'a> {
             }
             _ => return Ok(None),
         };
-        let Some(mut groups) = Groups::new(aggregate.op, aggregate.grouping.clone(), plan.steps.count) else {
+        let drops_name = matches!(plan.function, LeafFunction::Range(function) if !function.keeps_name());
+        let mut grouping = aggregate.grouping.clone();
+        if let (true, Grouping::By(names)) = (drops_name, &mut grouping) {
+            names.retain(|name| name != METRIC_NAME_LABEL);
+        }
+        let Some(mut groups) = Groups::new(aggregate.op, grouping, plan.steps.count) else {
             return Ok(None);
         };
-        let drops_name = matches!(plan.function, LeafFunction::Range(function) if !function.keeps_name());
         if drops_name && !names_one_metric(&plan.matchers) {
             groups = groups.refusing_equal_labels();
         }
         let mut sink = Sink::Groups(groups);
         self.run(&plan, aggregate.op.needs_presence_only(), &mut sink)?;
-        let matrix = sink.finish()?.broadcast(steps.count);
+        let matrix = sink.finish()?;
         self.track(matrix).map(Some)
     }
 
@@ -96,35 +100,10 @@ impl<'a> Evaluator<'a> {
         for arg in args {
             match arg {
                 Expr::Range(found) => range = Some(found.as_ref()),
-                scalar => params.push(self.scalar(scalar, steps)?),
+                scalar => params.push(self.scalar(scalar, steps)?.to_vec()),
             }
         }
-        self.check_params(function, &params)?;
         Ok((range.ok_or_else(|| mistyped(ValueType::Matrix))?, params))
-    }
-
-    fn check_params(&self, function: RangeFunction, params: &[Vec<f64>]) -> Result<()> {
-        match function {
-            RangeFunction::Quantile => {
-                for q in params.iter().flatten() {
-                    if q.is_nan() || !(0.0..=1.0).contains(q) {
-                        self.notes.invalid_quantile(*q);
-                    }
-                }
-            }
-            RangeFunction::DoubleExponentialSmoothing => {
-                for (name, values) in ["smoothing", "trend"].into_iter().zip(params) {
-                    if let Some(factor) = values.iter().find(|factor| **factor <= 0.0 || **factor >= 1.0) {
-                        let letter = if name == "trend" { "tf" } else { "sf" };
-                        return Err(PromqlError::Execution(format!(
-                            "invalid {name} factor. Expected: 0 < {letter} < 1, got: {factor:.6}"
-                        )));
-                    }
-                }
-            }
-            _ => {}
-        }
-        Ok(())
     }
 
     fn fixed(&self, shift: Shift) -> Option<i64> {
@@ -150,7 +129,6 @@ impl<'a> Evaluator<'a> {
         self.plan(selector, range_ms, LeafFunction::Range(function), params, steps)
     }
 
-    /// Under `@` every step sees the same window: one step is computed and repeated, unless an argument changes by step.
     fn plan(
         &self,
         selector: &Selector,
@@ -159,19 +137,10 @@ impl<'a> Evaluator<'a> {
         params: Vec<Vec<f64>>,
         steps: Steps,
     ) -> LeafPlan {
-        let fixed = self.fixed(selector.shift);
-        let steady = params
-            .iter()
-            .all(|values| values.windows(2).all(|pair| matches!(pair, [a, b] if a == b)));
-        let steps = if fixed.is_some() && steady {
-            Steps::instant(steps.start)
-        } else {
-            steps
-        };
         LeafPlan {
             matchers: selector.matchers.clone(),
             steps,
-            fixed,
+            fixed: self.fixed(selector.shift),
             offset_ms: selector.shift.offset_ms,
             range_ms,
             function,
@@ -179,28 +148,16 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn run_to_matrix(&self, plan: &LeafPlan, drop_name: bool, steps: Steps) -> Result<Tracked<'a>> {
+    fn run_to_matrix(&self, plan: &LeafPlan, drop_name: bool) -> Result<Tracked<'a>> {
         let mut sink = Sink::rows(plan.steps.count, drop_name);
         self.run(plan, false, &mut sink)?;
-        let matrix = sink.finish()?.broadcast(steps.count);
+        let matrix = sink.finish()?;
         self.track(matrix)
     }
 
     fn run(&self, plan: &LeafPlan, presence_only: bool, sink: &mut Sink) -> Result<()> {
         let series = SeriesSet::of(self.snapshot, &plan.matchers, plan.read_range())
             .map_err(|error| PromqlError::Storage(error.to_string()))?;
-        if matches!(
-            plan.function,
-            LeafFunction::Range(RangeFunction::Rate | RangeFunction::Increase)
-        ) {
-            let mut last = None;
-            for metric in series.keys().iter().map(icecore_engine::labels::SeriesKey::metric) {
-                if last != Some(metric) {
-                    self.notes.possible_non_counter(metric);
-                    last = Some(metric);
-                }
-            }
-        }
         leaf::run(
             plan,
             &series,
@@ -209,6 +166,7 @@ impl<'a> Evaluator<'a> {
                 threads: self.threads,
                 presence_only,
             },
+            self.notes,
             sink,
         )
     }
@@ -238,21 +196,19 @@ impl<'a> Evaluator<'a> {
         }
         let inner_steps = Steps::range(start, range.end, step);
         let inner = self.vector(expr, inner_steps)?;
-        let mut sweep = Sweep::new(plan);
+        let mut sweep = Sweep::new(plan, self.meter)?;
         let mut state = SeriesState::default();
         for (labels, row) in inner.matrix.rows() {
             let present = row.iter().enumerate().filter(|(_, value)| !is_absent(**value));
             let (times, values): (Vec<i64>, Vec<f64>) =
                 present.map(|(index, value)| (inner_steps.at(index), *value)).unzip();
             self.meter.count(times.len() as u64)?;
-            if function == RangeFunction::Rate || function == RangeFunction::Increase {
-                self.notes.possible_non_counter(labels.metric());
-            }
             let mut out = vec![ABSENT; plan.steps.count];
             state.clear();
-            sweep.feed(&mut state, &times, &values, false, &mut out);
-            sweep.finish(&mut state, &mut out);
+            sweep.feed(&mut state, &times, &values, false, &mut out)?;
+            sweep.finish(&mut state, &mut out)?;
             if out.iter().any(|value| !is_absent(*value)) {
+                plan.remark(labels.metric(), self.notes)?;
                 result.push(
                     if function.keeps_name() {
                         labels.clone()

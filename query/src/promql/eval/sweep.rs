@@ -2,7 +2,9 @@
 
 use super::leaf::{LeafFunction, LeafPlan};
 use super::window::{Params, Window, evaluate};
+use crate::promql::error::PromqlError;
 use crate::promql::function::RangeFunction;
+use crate::promql::meter::{Held, Meter};
 use crate::promql::values::{ABSENT, is_absent};
 
 /// How far one series has come: the steps that are done, and the samples that windows of later steps still need.
@@ -31,21 +33,38 @@ impl SeriesState {
     }
 }
 
-/// The plan with scratch space.
+/// The plan, and what its run may use.
 #[derive(Debug)]
 pub(crate) struct Sweep<'a> {
     plan: &'a LeafPlan,
-    times: Vec<i64>,
-    values: Vec<f64>,
+    meter: &'a Meter,
+    /// Samples looked at since the meter was last asked: wide windows at many steps take long.
+    unchecked: std::cell::Cell<usize>,
+    /// Samples that all series of the run keep for later windows, and the memory accounted for them.
+    kept: usize,
+    held: Held<'a>,
 }
 
+/// Samples after which the meter is asked again.
+const CHECK_SAMPLES: usize = 1 << 20;
+/// Bytes of one kept sample.
+const SAMPLE_BYTES: usize = size_of::<i64>() + size_of::<f64>();
+
 impl<'a> Sweep<'a> {
-    pub(crate) const fn new(plan: &'a LeafPlan) -> Self {
-        Self {
+    pub(crate) fn new(plan: &'a LeafPlan, meter: &'a Meter) -> Result<Self, PromqlError> {
+        Ok(Self {
             plan,
-            times: Vec::new(),
-            values: Vec::new(),
-        }
+            meter,
+            unchecked: std::cell::Cell::new(0),
+            kept: 0,
+            held: meter.reserve(0)?,
+        })
+    }
+
+    /// Before the first sample of a run of series.
+    pub(crate) fn begin(&mut self, states: &mut [SeriesState]) {
+        states.iter_mut().for_each(SeriesState::clear);
+        self.kept = 0;
     }
 
     /// Takes the next samples of a series (later than all before) and fills the steps whose windows they complete.
@@ -56,72 +75,83 @@ impl<'a> Sweep<'a> {
         values: &[f64],
         delta: bool,
         row: &mut [f64],
-    ) {
-        let Some(last_time) = times.last().copied() else { return };
+    ) -> Result<(), PromqlError> {
+        let (Some(first_time), Some(last_time)) = (times.first().copied(), times.last().copied()) else {
+            return Ok(());
+        };
+        let kept_before = state.times.len();
         if state.fed && state.delta != delta {
             // The temporality changes: what came before ends here, as at a reset.
-            let first_time = times.first().copied().unwrap_or(last_time);
-            self.advance(state, first_time - 1, row);
+            self.sweep(state, first_time - 1, row)?;
             state.times.clear();
             state.values.clear();
         }
         state.fed = true;
         state.delta = delta;
-        self.times.clear();
-        self.values.clear();
-        self.times.append(&mut state.times);
-        self.values.append(&mut state.values);
-        let drops_stale = matches!(self.plan.function, LeafFunction::Range(_));
-        if drops_stale && values.iter().any(|value| is_absent(*value)) {
-            let kept = times.iter().zip(values).filter(|(_, value)| !is_absent(**value));
-            for (time, value) in kept {
-                self.times.push(*time);
-                self.values.push(*value);
+        if state.next_step < self.plan.steps.count {
+            let end = self.plan.window_end(state.next_step);
+            let needed = times.partition_point(|time| *time <= end.saturating_sub(self.plan.range_ms));
+            self.take(
+                state,
+                times.get(needed..).unwrap_or_default(),
+                values.get(needed..).unwrap_or_default(),
+            );
+            if end <= last_time {
+                self.sweep(state, last_time, row)?;
             }
-        } else {
-            self.times.extend_from_slice(times);
-            self.values.extend_from_slice(values);
         }
-        self.sweep(state, last_time, row);
+        self.kept = (self.kept + state.times.len()).saturating_sub(kept_before);
+        self.held.grow_to((self.kept * SAMPLE_BYTES) as u64)
     }
 
     /// Fills the remaining steps.
-    pub(crate) fn finish(&mut self, state: &mut SeriesState, row: &mut [f64]) {
+    pub(crate) fn finish(&self, state: &mut SeriesState, row: &mut [f64]) -> Result<(), PromqlError> {
         if state.fed {
-            self.advance(state, i64::MAX, row);
+            self.sweep(state, i64::MAX, row)?;
+        }
+        Ok(())
+    }
+
+    /// Appends samples to what the series keeps; functions of ranges never see stale markers.
+    fn take(&self, state: &mut SeriesState, times: &[i64], values: &[f64]) {
+        let drops_stale = matches!(self.plan.function, LeafFunction::Range(_));
+        if drops_stale && values.iter().any(|value| is_absent(*value)) {
+            for (time, value) in times.iter().zip(values).filter(|(_, value)| !is_absent(**value)) {
+                state.times.push(*time);
+                state.values.push(*value);
+            }
+        } else {
+            state.times.extend_from_slice(times);
+            state.values.extend_from_slice(values);
         }
     }
 
-    fn advance(&mut self, state: &mut SeriesState, until: i64, row: &mut [f64]) {
-        self.times.clear();
-        self.values.clear();
-        self.times.append(&mut state.times);
-        self.values.append(&mut state.values);
-        self.sweep(state, until, row);
-    }
-
-    /// Evaluates every step whose window ends by `until`, from the scratch samples; keeps what later windows need.
-    fn sweep(&self, state: &mut SeriesState, until: i64, row: &mut [f64]) {
-        let (times, values) = (self.times.as_slice(), self.values.as_slice());
+    /// Evaluates every step whose window ends by `until`; leaves what later windows need.
+    fn sweep(&self, state: &mut SeriesState, until: i64, row: &mut [f64]) -> Result<(), PromqlError> {
         let Cursor { low, step } = match self.plan.function {
-            LeafFunction::Latest => self.slide(state, until, row, |window, _, _| window.values.last().copied()),
-            LeafFunction::LatestTime => self.slide(state, until, row, |window, _, _| {
+            LeafFunction::Latest => self.slide(state, until, row, |window, _| window.values.last().copied())?,
+            LeafFunction::LatestTime => self.slide(state, until, row, |window, _| {
                 let value = window.values.last()?;
                 let time = window.times.last()?;
                 (!is_absent(*value)).then_some(*time as f64 / 1_000.0)
-            }),
-            LeafFunction::Range(RangeFunction::Rate) => self.slide(state, until, row, |window, params, _| {
+            })?,
+            // Dashboards ask this one more than all others together: it gets a loop of its own.
+            LeafFunction::Range(RangeFunction::Rate) => self.slide(state, until, row, |window, params| {
                 Some(evaluate(RangeFunction::Rate, window, params))
-            }),
-            LeafFunction::Range(function) => self.slide(state, until, row, |window, params, _| {
+            })?,
+            LeafFunction::Range(function) => self.slide(state, until, row, |window, params| {
                 Some(evaluate(function, window, params))
-            }),
+            })?,
         };
         state.next_step = step;
-        if step < self.plan.steps.count {
-            state.times.extend_from_slice(times.get(low..).unwrap_or_default());
-            state.values.extend_from_slice(values.get(low..).unwrap_or_default());
-        }
+        let done = if step < self.plan.steps.count {
+            low
+        } else {
+            state.times.len()
+        };
+        state.times.drain(..done);
+        state.values.drain(..done);
+        Ok(())
     }
 
     #[expect(
@@ -133,10 +163,10 @@ impl<'a> Sweep<'a> {
         state: &SeriesState,
         until: i64,
         row: &mut [f64],
-        value_of: impl Fn(Window<'_>, Params, usize) -> Option<f64>,
-    ) -> Cursor {
+        value_of: impl Fn(Window<'_>, Params) -> Option<f64>,
+    ) -> Result<Cursor, PromqlError> {
         let plan = self.plan;
-        let (times, values) = (self.times.as_slice(), self.values.as_slice());
+        let (times, values) = (state.times.as_slice(), state.values.as_slice());
         let (mut low, mut high, mut last_fall) = (0, 0, 0);
         let mut step = state.next_step;
         while step < plan.steps.count {
@@ -164,13 +194,24 @@ impl<'a> Sweep<'a> {
                     falls: last_fall > low,
                     delta: state.delta,
                 };
-                if let (Some(cell), Some(value)) = (row.get_mut(step), value_of(window, self.params(step), step)) {
+                if let (Some(cell), Some(value)) = (row.get_mut(step), value_of(window, self.params(step))) {
                     *cell = value;
                 }
+                self.looked_at(high - low)?;
             }
             step += 1;
         }
-        Cursor { low, step }
+        Ok(Cursor { low, step })
+    }
+
+    fn looked_at(&self, samples: usize) -> Result<(), PromqlError> {
+        let unchecked = self.unchecked.get() + samples;
+        if unchecked < CHECK_SAMPLES {
+            self.unchecked.set(unchecked);
+            return Ok(());
+        }
+        self.unchecked.set(0);
+        self.meter.check()
     }
 
     fn params(&self, step: usize) -> Params {

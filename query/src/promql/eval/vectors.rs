@@ -4,7 +4,7 @@ use icecore_engine::labels::METRIC_NAME_LABEL;
 use icecore_engine::matcher::{MatchOp, Matcher};
 use regex::RegexBuilder;
 
-use super::functions::{clamp, without_empty};
+use super::functions::{clamp, number, without_empty};
 use super::{Evaluator, Result, Tracked, single};
 use crate::promql::error::PromqlError;
 use crate::promql::expr::{Expr, RangeExpr};
@@ -31,7 +31,7 @@ impl<'a> Evaluator<'a> {
             Function::ClampMax => {
                 let max = self.scalar(self.arg(args, 1)?, steps)?;
                 let input = self.vector(first, steps)?;
-                self.mapped(input, |step, value| clamp(value, f64::NEG_INFINITY, at(&max, step)))
+                self.mapped(input, |step, value| clamp(value, f64::NEG_INFINITY, number(&max, step)))
             }
             Function::Round => self.rounded(args, steps),
             Function::LabelReplace => self.label_replace(args, steps),
@@ -77,27 +77,22 @@ impl<'a> Evaluator<'a> {
 
     fn clamped(&self, args: &[Expr], min: usize, max: Option<usize>, steps: Steps) -> Result<Tracked<'a>> {
         let min = self.scalar(self.arg(args, min)?, steps)?;
-        let max = match max {
-            Some(max) => self.scalar(self.arg(args, max)?, steps)?,
-            None => vec![f64::INFINITY; steps.count],
-        };
+        let max = max.map(|max| self.scalar(self.arg(args, max)?, steps)).transpose()?;
         let input = self.vector(self.arg(args, 0)?, steps)?;
         let clamped = self.mapped(input, |step, value| {
-            let (min, max) = (at(&min, step), at(&max, step));
+            let max = max.as_ref().map_or(f64::INFINITY, |max| number(max, step));
+            let min = number(&min, step);
             if max < min { ABSENT } else { clamp(value, min, max) }
         })?;
         clamped.map(without_empty)
     }
 
     fn rounded(&self, args: &[Expr], steps: Steps) -> Result<Tracked<'a>> {
-        let nearest = match args.get(1) {
-            Some(nearest) => self.scalar(nearest, steps)?,
-            None => vec![1.0; steps.count],
-        };
+        let nearest = args.get(1).map(|nearest| self.scalar(nearest, steps)).transpose()?;
         let input = self.vector(self.arg(args, 0)?, steps)?;
         // Prometheus divides by the inverse, which keeps results like 0.1 exact.
         self.mapped(input, |step, value| {
-            let inverse = 1.0 / at(&nearest, step);
+            let inverse = 1.0 / nearest.as_ref().map_or(1.0, |nearest| number(nearest, step));
             (value * inverse + 0.5).floor() / inverse
         })
     }
@@ -178,6 +173,7 @@ impl<'a> Evaluator<'a> {
     ) -> Result<Tracked<'a>> {
         let input = self.vector(arg, steps)?;
         if steps.count != 1 {
+            self.notes.ineffective_sort();
             return Ok(input);
         }
         input.map(|matrix| {
@@ -190,10 +186,6 @@ impl<'a> Evaluator<'a> {
             Ok(sorted)
         })
     }
-}
-
-fn at(values: &[f64], step: usize) -> f64 {
-    values.get(step).copied().unwrap_or(f64::NAN)
 }
 
 /// Labels with one equality each, and no other condition.

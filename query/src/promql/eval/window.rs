@@ -174,6 +174,9 @@ fn variance(values: &[f64]) -> f64 {
 }
 
 fn median_absolute_deviation(values: &[f64]) -> f64 {
+    if values.iter().any(|value| value.is_nan()) {
+        return f64::NAN;
+    }
     let mut values = values.to_vec();
     let median = quantile(0.5, &mut values);
     values.iter_mut().for_each(|value| *value = (*value - median).abs());

@@ -1,10 +1,12 @@
 //! Sliding over chunks gives what looking at every window afresh gives, however the samples are cut into chunks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
+use icecore_engine::budget::MemoryBudget;
 use proptest::prelude::*;
 
 use super::*;
 use crate::promql::matrix::Steps;
+use crate::promql::meter::QueryLimits;
 
 fn plan(function: LeafFunction, steps: Steps, range_ms: i64, offset_ms: i64) -> LeafPlan {
     LeafPlan {
@@ -16,6 +18,10 @@ fn plan(function: LeafFunction, steps: Steps, range_ms: i64, offset_ms: i64) -> 
         function,
         params: Vec::new(),
     }
+}
+
+fn meter() -> Meter {
+    Meter::new(&MemoryBudget::new(1 << 28), QueryLimits::default())
 }
 
 /// Every window looked at afresh.
@@ -58,13 +64,14 @@ fn naive(plan: &LeafPlan, samples: &[(i64, f64)]) -> Vec<f64> {
 fn swept(plan: &LeafPlan, samples: &[(i64, f64)], chunk: usize) -> Vec<f64> {
     let mut row = vec![ABSENT; plan.steps.count];
     let mut state = SeriesState::default();
-    let mut sweep = Sweep::new(plan);
+    let meter = meter();
+    let mut sweep = Sweep::new(plan, &meter).unwrap();
     for chunk in samples.chunks(chunk) {
         let times: Vec<i64> = chunk.iter().map(|(time, _)| *time).collect();
         let values: Vec<f64> = chunk.iter().map(|(_, value)| *value).collect();
-        sweep.feed(&mut state, &times, &values, false, &mut row);
+        sweep.feed(&mut state, &times, &values, false, &mut row).unwrap();
     }
-    sweep.finish(&mut state, &mut row);
+    sweep.finish(&mut state, &mut row).unwrap();
     row
 }
 
@@ -125,9 +132,14 @@ fn a_change_of_temporality_ends_the_window_before_it() {
     );
     let mut row = [ABSENT];
     let mut state = SeriesState::default();
-    let mut sweep = Sweep::new(&plan);
-    sweep.feed(&mut state, &[1_000, 2_000], &[100.0, 200.0], false, &mut row);
-    sweep.feed(&mut state, &[3_000, 4_000], &[5.0, 6.0], true, &mut row);
-    sweep.finish(&mut state, &mut row);
+    let meter = meter();
+    let mut sweep = Sweep::new(&plan, &meter).unwrap();
+    sweep
+        .feed(&mut state, &[1_000, 2_000], &[100.0, 200.0], false, &mut row)
+        .unwrap();
+    sweep
+        .feed(&mut state, &[3_000, 4_000], &[5.0, 6.0], true, &mut row)
+        .unwrap();
+    sweep.finish(&mut state, &mut row).unwrap();
     assert_eq!(row, [11.0]);
 }
