@@ -205,8 +205,11 @@ impl<T> Committer<T> {
             true => Ok(()),
             false => self.write_out(&mut segment, &mut buffer, encoded.records),
         };
+        let needed = buffer.len().max(GROUP_BUFFER_KEPT_BYTES);
         buffer.clear();
-        buffer.shrink_to(GROUP_BUFFER_KEPT_BYTES);
+        if buffer.capacity() / 4 > needed {
+            buffer.shrink_to(needed);
+        }
         self.buffer = buffer;
         self.active = Some(segment);
         outcome.map(|()| encoded)
@@ -429,3 +432,6 @@ fn at_most(ranges: &[Range<u64>], max: usize) -> Vec<Range<u64>> {
     }
     kept
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,18 +24,20 @@ pub const RECORD_BYTES_MAX: u64 = 1 << 30;
 pub const GROUP_BYTES_MAX: u64 = 8 << 20;
 /// Records of one group commit.
 pub const GROUP_RECORDS_MAX: usize = 4_096;
-/// Capacity that the write buffer keeps between groups.
+/// Capacity that the write buffer always keeps between groups; more only while the groups need it.
 pub const GROUP_BUFFER_KEPT_BYTES: usize = 1 << 20;
 /// Definitions are written in frames of about this size, so that one damaged byte loses few of them.
 pub const DEFINITIONS_FRAME_BYTES: usize = 64 << 10;
 /// Lanes that share the queue.
 pub const LANES: usize = 4;
 /// Zeros are written ahead of use in steps of at most this.
-pub const ZERO_STEP_BYTES_MAX: u64 = 4 << 20;
+pub const ZERO_STEP_BYTES_MAX: u64 = 1 << 20;
 /// And of at least this.
 pub const ZERO_STEP_BYTES_MIN: u64 = 64 << 10;
 /// Steps of zeros in a segment, between those bounds.
 pub const ZERO_STEPS_PER_SEGMENT: u64 = 16;
+/// Steps of zeros that the worker keeps ahead of the writes; it is asked when half of them are left.
+pub const ZERO_STEPS_AHEAD: u64 = 4;
 /// Zeros are written in pieces of this.
 pub const ZERO_PIECE_BYTES: u64 = 256 << 10;
 /// How long a poisoned log waits before it tries a new segment again, by default.

@@ -7,8 +7,9 @@ use bytes::Bytes;
 pub struct Record<T> {
     /// The body in pieces; they are written one after the other, from an 8-byte boundary on.
     pub body: Vec<Bytes>,
-    /// Share of the queue, below [`crate::limits::LANES`]; larger numbers count as the last lane. Each lane has a reserved
-    /// quarter, so that a flood in one cannot fill the queue of another; what is idle in one may be borrowed by the others.
+    /// Share of the queue, below [`crate::limits::LANES`]; larger numbers count as the last lane. Each lane has a
+    /// reserved quarter, so that a flood in one cannot fill the queue of another. Half of an idle quarter is lent to the
+    /// others and comes back as fast as the log writes; the other half always stays free for its lane.
     pub lane: u8,
     /// Name space of `refs`, for instance a tenant and signal.
     pub space: u32,

@@ -14,7 +14,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::{Condvar, Mutex};
 
 use crate::fs::{Fs, WriteFile};
-use crate::limits::ZERO_PIECE_BYTES;
+use crate::limits::{ZERO_PIECE_BYTES, ZERO_STEPS_AHEAD};
 use crate::{WalError, ZeroFill};
 
 /// The commit thread fills up to a multiple of this when it passes the frontier.
@@ -246,11 +246,11 @@ impl ZeroSupply {
         }
     }
 
-    /// Asks for zeros a step ahead of `position`, at most up to `limit`.
+    /// Asks for zeros ahead of `position`, at most up to `limit`, when there are few left.
     pub(crate) fn ask_for_zeros(&self, path: &Path, frontier: &Arc<Frontier>, position: u64, limit: u64) {
-        let zeroed = frontier.zeroed();
-        let target = (position + 2 * self.common.step).min(limit);
-        if position + self.common.step > zeroed && target > zeroed {
+        let (zeroed, step) = (frontier.zeroed(), self.common.step);
+        let target = (position + ZERO_STEPS_AHEAD * step).min(limit);
+        if position + ZERO_STEPS_AHEAD / 2 * step > zeroed && target > zeroed {
             self.send(Job::Extend {
                 path: path.to_owned(),
                 frontier: Arc::clone(frontier),

@@ -230,6 +230,21 @@ fn an_unreadable_sector_costs_its_records_only() {
 }
 
 #[test]
+fn an_unreadable_sector_behind_the_last_record_is_reported_and_its_numbers_are_not_used() {
+    let (fs, records) = written(2);
+    let path = segments(&fs).remove(0);
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let mut recovery = Recovery::open(shared(&fs), Path::new(DIR), options()).unwrap();
+    fs.fail(Fault::new(Call::Read, 1, FaultError::EIO).on(name));
+    fs.fail(Fault::new(Call::Read, 5, FaultError::EIO).on(name));
+    let seen = replay(&mut recovery).unwrap();
+    assert_eq!(seen.records, records);
+    assert_eq!(seen.report.damaged.len(), 1);
+    assert_eq!(seen.report.damaged[0].reason, DamageReason::Unreadable);
+    assert!(seen.report.next_lsn > Lsn::new(3 + 4096 / 40), "{:?}", seen.report);
+}
+
+#[test]
 fn a_disk_that_reads_nothing_is_an_error_and_not_an_empty_log() {
     let (fs, records) = written(3);
     fs.fail(Fault::new(Call::Read, 1, FaultError::EIO).sticky());
