@@ -1,6 +1,7 @@
 //! A part: one immutable Parquet file of one partition, with its index inside. See `docs/part-format.md` for the bytes.
 
 mod arrow_read;
+mod byte_split;
 mod cache;
 mod chunk;
 mod decimal;

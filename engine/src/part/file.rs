@@ -29,7 +29,7 @@ pub(crate) const CREATED_BY: &str = concat!("icecore ", env!("CARGO_PKG_VERSION"
 /// A column chunk from wherever it comes.
 pub(crate) enum TileChunk<'a, R: ChunkReader> {
     /// Made by hand.
-    Hand(FinishedChunk),
+    Hand(Box<FinishedChunk>),
     /// Made by the Arrow writer.
     Arrow(Box<ArrowColumnChunk>),
     /// Copied from another file, byte for byte.

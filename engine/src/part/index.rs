@@ -60,6 +60,9 @@ impl TermPostings {
     }
 }
 
+/// Gets a term's value and postings; says whether to go on.
+pub(crate) type TermVisitor<'a> = &'a mut dyn FnMut(&[u8], TermPostings) -> Result<bool, PartError>;
+
 impl Part {
     fn unzip(&self, offset: u64, bytes: u64) -> Result<Bytes, PartError> {
         let block = self.read_extent(offset, bytes)?;
@@ -150,12 +153,7 @@ impl Part {
     }
 
     /// Visits the terms of `key` from `from` on, in order of their values, until `visit` says false.
-    pub(crate) fn visit_terms(
-        &self,
-        key: u32,
-        from: &[u8],
-        visit: &mut dyn FnMut(&[u8], TermPostings) -> Result<bool, PartError>,
-    ) -> Result<(), PartError> {
+    pub(crate) fn visit_terms(&self, key: u32, from: &[u8], visit: TermVisitor<'_>) -> Result<(), PartError> {
         let directory = self.term_directory()?;
         let after = directory.partition_point(|entry| (entry.key, entry.value.as_slice()) <= (key, from));
         for entry in directory.get(after.saturating_sub(1)..).unwrap_or_default() {

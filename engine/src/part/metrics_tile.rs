@@ -9,6 +9,7 @@ use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_
 use parquet::basic::Encoding;
 use parquet::schema::types::ColumnDescPtr;
 
+use super::byte_split::encode_split;
 use super::chunk::{ChunkWriter, FinishedChunk};
 use super::decimal;
 use super::delta::encode_delta;
@@ -156,7 +157,7 @@ impl MetricsTile {
             timestamp: chunk(2, Encoding::DELTA_BINARY_PACKED, true)?,
             mantissa: chunk(3, Encoding::DELTA_BINARY_PACKED, false)?,
             scale: chunk(4, Encoding::RLE_DICTIONARY, false)?,
-            double: chunk(5, Encoding::PLAIN, false)?,
+            double: chunk(5, Encoding::BYTE_STREAM_SPLIT, false)?,
             start: chunk(6, Encoding::DELTA_BINARY_PACKED, false)?,
             temporality: chunk(7, Encoding::RLE_DICTIONARY, false)?,
             histogram,
@@ -332,7 +333,7 @@ impl MetricsTile {
                 encode_delta(mantissas, out)
             })?;
             self.double.page(rows, Some(&page.double_levels), None, |out| {
-                out.extend(doubles.iter().flat_map(|value| value.to_le_bytes()));
+                encode_split(doubles, out);
             })?;
         }
         page.timestamps.clear();

@@ -185,7 +185,10 @@ impl MetricsPartWriter {
         };
         let chunks = tile.columns.finish()?;
         let index = tile.groups.finish().map_err(PartError::Compression)?;
-        let hand = chunks.hand.into_iter().map(TileChunk::<Bytes>::Hand);
+        let hand = chunks
+            .hand
+            .into_iter()
+            .map(|chunk| TileChunk::<Bytes>::Hand(Box::new(chunk)));
         let arrow = chunks.arrow.into_iter().map(|chunk| TileChunk::Arrow(Box::new(chunk)));
         let times = TileTimes {
             slice_start_s: tile.slice_start_s,

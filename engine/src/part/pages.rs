@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parquet::file::metadata::ParquetMetaData;
 
+use super::byte_split::decode_split;
 use super::delta::decode_delta;
 use super::reader::Part;
 use super::runs::Runs;
@@ -194,9 +195,7 @@ impl<'a> ColumnPages<'a> {
         out.clear();
         if let Some((levels, values)) = self.levels(rows.len()) {
             there.set(&levels);
-            let (words, rest) = values.as_chunks::<8>();
-            out.extend(words.iter().map(|word| f64::from_le_bytes(*word)));
-            if rest.is_empty() && out.len() == there.values {
+            if decode_split(values, out).is_some() && out.len() == there.values {
                 return Ok(rows);
             }
         }

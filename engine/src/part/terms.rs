@@ -138,11 +138,6 @@ impl TermsBuilder {
         self.keys.len() as u32 - 1
     }
 
-    /// How many keys there are.
-    pub(crate) fn key_count(&self) -> usize {
-        self.keys.len()
-    }
-
     /// Says that a key's values are not all known: its terms are forgotten, and asking for it gives every group.
     pub(crate) fn drop_key(&mut self, key: u32) {
         let Some(entry) = self.keys.get_mut(key as usize) else {

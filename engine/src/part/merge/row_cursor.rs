@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, TimestampNanosecondArray};
+use arrow::array::{ArrayRef, AsArray, FixedSizeBinaryArray, TimestampNanosecondArray};
 use arrow::datatypes::{DataType, TimestampNanosecondType};
 use arrow::record_batch::RecordBatch;
 
