@@ -22,8 +22,10 @@ use crate::ids::{SeriesId, SeriesRef, StoreId};
 use crate::labels::SeriesKey;
 use crate::matcher::Matcher;
 
-/// Bytes that one series costs beside its key and its label values: entry, id, arrival key, bitmaps, limiter.
-const SERIES_OVERHEAD_BYTES: u64 = 256;
+/// Bytes that one series costs beside its key, its entry and its label values: arrival keys and bitmaps.
+const SERIES_OVERHEAD_BYTES: u64 = 128;
+/// Bytes that one ref costs, also once its labels are forgotten: its entry and its id.
+const ENTRY_BYTES: u64 = 72;
 /// Bytes reserved at a time, so that the budget is asked rarely.
 const RESERVE_STEP_BYTES: u64 = 64 * 1024;
 
@@ -276,14 +278,11 @@ impl SeriesTable {
     /// Estimated bytes of the table and of what grows with it.
     pub fn memory_bytes(&self) -> u64 {
         // A forgotten series still costs its entry and the limiter's.
-        self.key_bytes * 2
-            + self.keyed * SERIES_OVERHEAD_BYTES
-            + self.entries.len() as u64 * 64
-            + self.index.text_bytes()
+        self.key_bytes + self.keyed * SERIES_OVERHEAD_BYTES + self.entries.len() as u64 * 64 + self.index.text_bytes()
     }
 
     fn needed_bytes(&self, key: &SeriesKey) -> u64 {
-        self.memory_bytes() + key.as_str().len() as u64 * 2 + SERIES_OVERHEAD_BYTES
+        self.memory_bytes() + key.as_str().len() as u64 + SERIES_OVERHEAD_BYTES + ENTRY_BYTES
     }
 }
 

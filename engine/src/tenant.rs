@@ -22,7 +22,7 @@ use crate::ids::{SeriesId, SeriesRef, Signal, StoreId, TenantId};
 use crate::labels::SeriesKey;
 use crate::ledger::Ledger;
 use crate::limiter::{HOUR_MS, Limiter, StartTimes, hour_of};
-use crate::metadata::{MetricKind, MetricMetadata};
+use crate::metadata::MetricMetadata;
 use crate::options::PerSignal;
 use crate::registry::SeriesTable;
 use crate::time::{TimeRange, TimestampMs};
@@ -46,6 +46,9 @@ pub struct TenantLimits {
 /// Tells which series have a sample in some hours, by the parts on disk: called with those hours, calls back with an
 /// hour and a series' id, in any order, repeats allowed.
 pub type ActiveIds = Box<dyn Fn(&[i32], &mut dyn FnMut(i32, SeriesId)) + Send + Sync>;
+
+/// What is known of metrics, by name: shared, so that a batch looks there without a lock.
+pub(crate) type MetadataMap = Arc<HashMap<String, MetricMetadata, foldhash::fast::RandomState>>;
 
 /// The cap and the start times share a lock: both are asked for every admitted row.
 #[derive(Debug)]
@@ -74,7 +77,7 @@ pub struct Tenant {
     series: RwLock<SeriesTable>,
     counting: Mutex<Counting>,
     ledger: Ledger,
-    metadata: RwLock<HashMap<String, MetricMetadata, foldhash::fast::RandomState>>,
+    metadata: RwLock<MetadataMap>,
     active_ids: OnceLock<ActiveIds>,
 }
 
@@ -143,7 +146,8 @@ impl Tenant {
             series.arrival_map()
         });
         let bounds = self.bounds_ms(Signal::Metrics, now);
-        Ok(MetricsBatch::new(Arc::clone(self), bounds, arrivals, memory))
+        let metadata = Arc::clone(&self.metadata.read());
+        Ok(MetricsBatch::new(Arc::clone(self), bounds, arrivals, metadata, memory))
     }
 
     /// An empty batch of log records that arrive at `now`.
@@ -198,16 +202,11 @@ impl Tenant {
         self.series.read().by_arrival(arrival_key)
     }
 
-    pub(crate) fn knows_metadata(&self, metric: &str, kind: MetricKind, unit: &str, help: &str) -> bool {
-        let metadata = self.metadata.read();
-        let known = metadata.get(metric);
-        known.is_some_and(|known| known.kind == kind && known.unit == unit && known.help == help)
-    }
-
     /// Takes note of metadata that is durable, so that batches carry it only when it changes.
     pub fn learn_metadata(&self, learnt: &[MetricMetadata]) {
         if !learnt.is_empty() {
             let mut metadata = self.metadata.write();
+            let metadata = Arc::make_mut(&mut metadata);
             for one in learnt {
                 if metadata.len() < crate::limits::METADATA_PER_TENANT_MAX || metadata.contains_key(&one.metric) {
                     metadata.insert(one.metric.clone(), one.clone());

@@ -15,7 +15,7 @@ use crate::reason::{Reason, Reject, Rejections};
 use crate::record::MetricColumns;
 use crate::registry::ArrivalMap;
 use crate::schema::Temporality;
-use crate::tenant::Tenant;
+use crate::tenant::{MetadataMap, Tenant};
 
 /// Slots from here on name an entry of the batch and not a ref.
 const LOCAL: u32 = 1 << 31;
@@ -107,6 +107,7 @@ pub(crate) struct MetricsParts {
 pub struct MetricsBatch {
     tenant: Arc<Tenant>,
     arrivals: ArrivalMap,
+    metadata: MetadataMap,
     bounds: TimeBounds,
     local_by_arrival: HashMap<u128, Slot, foldhash::fast::RandomState>,
     refused: Vec<Reject>,
@@ -120,10 +121,17 @@ pub struct MetricsBatch {
 }
 
 impl MetricsBatch {
-    pub(crate) fn new(tenant: Arc<Tenant>, bounds: TimeBounds, arrivals: ArrivalMap, memory: Reservation) -> Self {
+    pub(crate) fn new(
+        tenant: Arc<Tenant>,
+        bounds: TimeBounds,
+        arrivals: ArrivalMap,
+        metadata: MetadataMap,
+        memory: Reservation,
+    ) -> Self {
         Self {
             tenant,
             arrivals,
+            metadata,
             bounds,
             local_by_arrival: HashMap::default(),
             refused: Vec::new(),
@@ -284,7 +292,9 @@ impl MetricsBatch {
 
     /// What is known of a metric. Costs a look-up when it is known already.
     pub fn metadata(&mut self, metric: &str, kind: MetricKind, unit: &str, help: &str) {
-        if self.described.contains(metric) || self.tenant.knows_metadata(metric, kind, unit, help) {
+        let known = self.metadata.get(metric);
+        let same = known.is_some_and(|known| known.kind == kind && known.unit == unit && known.help == help);
+        if same || self.described.contains(metric) {
             return;
         }
         self.pay_bytes(2 * metric.len() + unit.len() + help.len() + size_of::<MetricMetadata>());

@@ -1,17 +1,5 @@
-//! The frame of a record body, little endian:
-//!
-//! | offset | bytes | what |
-//! |---|---|---|
-//! | 0 | 1 | version of the format, 0 |
-//! | 1 | 1 | signal |
-//! | 2 | 2 | number of sections |
-//! | 4 | 2 | length of the tenant's name |
-//! | 6 | 2 | zero |
-//! | 8 | 4 | space: the tenant's number in the log |
-//! | 12 | 4 | rows |
-//! | 16 | 16 | digest of the request |
-//! | 32 | 16 x sections | kind (4), zero (4), length (8) of each |
-//! | ... | ... | the tenant's name, then each section, each filled with zeros to a multiple of 8 |
+//! The frame of a record body: a header, a table of sections, the tenant's name, the sections on 8-byte offsets.
+//! `docs/record-format.md` shows the bytes as tables; a test compares it with this.
 
 use arrow::buffer::{Buffer, ScalarBuffer};
 use arrow::datatypes::ArrowNativeType;
@@ -52,7 +40,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 14] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Refs,
         Self::Timestamps,
         Self::Values,

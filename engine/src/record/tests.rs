@@ -126,3 +126,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_page_of_the_format_lists_every_section_and_a_body_begins_as_it_says() {
+    let page = include_str!("../../../docs/record-format.md");
+    for kind in frame::Kind::ALL {
+        let row = format!("| {} | {kind:?} |", kind as u32);
+        assert!(page.contains(&row), "{row}");
+    }
+    let rows = page
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.split('|').count() == 5);
+    assert_eq!(
+        rows.count(),
+        frame::Kind::ALL.len() + 1,
+        "a header and one row a section"
+    );
+    let mut columns = MetricColumns::default();
+    columns.push(6, 7, 0.0, 0, Temporality::Unspecified);
+    let body = encode_metrics(&tenant(), &columns.finish(), &[], &[]).concat();
+    let mut expected = vec![0, 0, 3, 0, 8, 0, 0, 0, 77, 0, 0, 0, 1, 0, 0, 0];
+    expected.extend([0; 16]);
+    for (kind, bytes) in [(1, 4), (2, 8), (3, 8)] {
+        expected.extend([kind, 0, 0, 0, 0, 0, 0, 0, bytes, 0, 0, 0, 0, 0, 0, 0]);
+    }
+    expected.extend(b"a-tenant");
+    expected.extend([6, 0, 0, 0, 0, 0, 0, 0]);
+    expected.extend([7, 0, 0, 0, 0, 0, 0, 0]);
+    expected.extend([0; 8]);
+    assert_eq!(body, expected);
+}

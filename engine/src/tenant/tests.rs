@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::batch::{ExemplarRow, Slot};
+use crate::metadata::MetricKind;
 use crate::outcome::AppendError;
 use crate::reason::{Reason, Reject};
 use crate::record::{Record, RecordRows};
@@ -134,7 +135,12 @@ fn the_record_reads_back_as_the_rows_and_series_of_the_batch() {
     assert_eq!(definition.tenant, TenantId::default());
     assert_eq!(definition.key.labels_json(), "{\"id\":\"a\"}");
     tenant.learn_metadata(&admitted.metadata);
-    assert!(tenant.knows_metadata("requests", MetricKind::Counter, "1", "how many"));
+    let mut batch = tenant.metrics_batch(NOW).unwrap();
+    batch.metadata("requests", MetricKind::Counter, "1", "how many");
+    batch.metadata("others", MetricKind::Gauge, "", "");
+    let metadata = Tenant::admit_metrics(batch).unwrap().metadata;
+    assert_eq!(metadata.len(), 1, "what is known is not sent through the log again");
+    assert_eq!(metadata[0].metric, "others");
 }
 
 #[test]
