@@ -52,7 +52,7 @@ pub(crate) enum Evaluated<'a> {
 #[derive(Debug)]
 pub(crate) struct Numbers<'a> {
     values: Vec<f64>,
-    held: Held<'a>,
+    _held: Held<'a>,
 }
 
 impl Numbers<'_> {
@@ -142,7 +142,7 @@ impl<'a> Evaluator<'a> {
     fn numbers(&self, steps: Steps, number: impl FnMut(usize) -> f64) -> Result<Evaluated<'a>> {
         let held = self.meter.reserve((steps.count * size_of::<f64>()) as u64)?;
         let values = (0..steps.count).map(number).collect();
-        Ok(Evaluated::Scalar(Numbers { values, held }))
+        Ok(Evaluated::Scalar(Numbers { values, _held: held }))
     }
 
     /// Accounts a new matrix.

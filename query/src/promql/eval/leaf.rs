@@ -5,6 +5,7 @@
 //! runs are handed to the sink in order, whoever computed them: the sink sees series after series as one thread would
 //! have shown them, so answers do not depend on threads, on the size of runs or on where the data lies.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use icecore_engine::matcher::Matcher;
@@ -24,6 +25,9 @@ use crate::promql::function::RangeFunction;
 use crate::promql::matrix::Steps;
 use crate::promql::meter::Meter;
 use crate::promql::values::{ABSENT, is_absent};
+
+/// Samples after which a worker counts them and looks at the clock.
+const CHECK_SAMPLES: usize = 16_384;
 
 /// What a leaf computes of each window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -262,13 +266,13 @@ impl<'a> Worker<'a> {
     }
 
     /// Which series have a value, when the index tells it for all of the run.
-    fn known(&self, first: usize, count: usize) -> Option<Vec<f64>> {
+    fn known(&self, run: &Range<usize>) -> Option<Vec<f64>> {
         if !self.known_suffices {
             return None;
         }
         let end = self.plan.window_end(0);
         let window = end.saturating_sub(self.plan.range_ms);
-        (first..first + count)
+        run.clone()
             .map(|series| {
                 let (time, stale) = self.series.latest_known(series, end)?;
                 Some(if time > window && !stale { 1.0 } else { ABSENT })
@@ -276,86 +280,102 @@ impl<'a> Worker<'a> {
             .collect()
     }
 
-    /// Reads and sweeps one run of series.
+    /// Computes one run of series.
     fn compute(&mut self, first: usize, per_run: usize, grouping: Option<&Grouping>) -> Result<Run, PromqlError> {
-        let count = per_run.min(self.series.len() - first);
-        if let Some(rows) = self.known(first, count) {
-            let groups = groups_of(self.series, first..first + count, grouping);
-            return Ok(Run {
-                first,
-                rows,
-                read: vec![true; count],
-                groups,
-            });
-        }
-        let Self {
-            plan,
-            series,
-            meter,
-            sweep,
-            states,
-            ..
-        } = self;
-        let steps = plan.steps.count;
-        let mut rows = vec![ABSENT; count * steps];
-        states.resize_with(count.max(states.len()), SeriesState::default);
-        let sweep = match sweep {
-            Some(sweep) => sweep,
-            None => sweep.insert(Sweep::new(plan, meter)?),
+        let run = first..(first + per_run).min(self.series.len());
+        let (rows, read) = match self.known(&run) {
+            Some(rows) => (rows, vec![true; run.len()]),
+            None => self.read(&run)?,
         };
-        sweep.begin(states);
-        let mut failed = None;
-        let mut unchecked = 0;
-        let read = series.read(first..first + count, plan.read_range(), &mut |index,
-                                                                              chunk: &SamplesChunk<
-            '_,
-        >| {
-            let offset = index - first;
-            let (Some(state), Some(row)) = (
-                states.get_mut(offset),
-                rows.get_mut(offset * steps..(offset + 1) * steps),
-            ) else {
-                return;
-            };
-            if failed.is_some() {
-                return;
-            }
-            if chunk
-                .histograms
-                .is_some_and(|histograms| histograms.iter().any(Option::is_some))
-            {
-                failed = Some(PromqlError::NotSupported("native histogram samples".to_owned()));
-                return;
-            }
-            unchecked += chunk.timestamps.len();
-            if unchecked > 16_384 {
-                failed = meter.count(unchecked as u64).err();
-                unchecked = 0;
-            }
-            let delta = chunk.temporality == Temporality::Delta;
-            if let Err(error) = sweep.feed(state, chunk.timestamps, chunk.values, delta, row) {
-                failed = Some(error);
-            }
-        });
-        read.map_err(|error| PromqlError::Storage(error.to_string()))?;
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        meter.count(unchecked as u64)?;
-        for (state, row) in states.iter_mut().zip(rows.chunks_mut(steps.max(1))).take(count) {
-            sweep.finish(state, row)?;
-        }
-        let read = states.iter().take(count).map(SeriesState::is_fed).collect();
+        let groups = groups_of(self.series, run, grouping);
         Ok(Run {
             first,
             rows,
             read,
-            groups: groups_of(series, first..first + count, grouping),
+            groups,
         })
+    }
+
+    /// Reads and sweeps one run: its rows, and which series had samples.
+    fn read(&mut self, run: &Range<usize>) -> Result<(Vec<f64>, Vec<bool>), PromqlError> {
+        let steps = self.plan.steps.count;
+        self.states
+            .resize_with(run.len().max(self.states.len()), SeriesState::default);
+        let sweep = match &mut self.sweep {
+            Some(sweep) => sweep,
+            None => self.sweep.insert(Sweep::new(self.plan, self.meter)?),
+        };
+        sweep.begin(&mut self.states);
+        let mut feed = Feed {
+            first: run.start,
+            steps,
+            meter: self.meter,
+            sweep,
+            states: &mut self.states,
+            rows: vec![ABSENT; run.len() * steps],
+            unchecked: 0,
+        };
+        let mut fed = Ok(());
+        self.series
+            .read(run.clone(), self.plan.read_range(), &mut |index, chunk| {
+                if fed.is_ok() {
+                    fed = feed.take(index, chunk);
+                }
+            })
+            .map_err(|error| PromqlError::Storage(error.to_string()))?;
+        fed?;
+        let rows = feed.finish(run.len())?;
+        Ok((
+            rows,
+            self.states.iter().take(run.len()).map(SeriesState::is_fed).collect(),
+        ))
     }
 }
 
-fn groups_of(series: &SeriesSet, run: std::ops::Range<usize>, grouping: Option<&Grouping>) -> Vec<Group> {
+/// Takes the chunks of a run as they are read.
+struct Feed<'f, 'a> {
+    first: usize,
+    steps: usize,
+    meter: &'a Meter,
+    sweep: &'f mut Sweep<'a>,
+    states: &'f mut [SeriesState],
+    rows: Vec<f64>,
+    unchecked: usize,
+}
+
+impl Feed<'_, '_> {
+    fn take(&mut self, index: usize, chunk: &SamplesChunk<'_>) -> Result<(), PromqlError> {
+        if chunk
+            .histograms
+            .is_some_and(|histograms| histograms.iter().any(Option::is_some))
+        {
+            return Err(PromqlError::NotSupported("native histogram samples".to_owned()));
+        }
+        self.unchecked += chunk.timestamps.len();
+        if self.unchecked > CHECK_SAMPLES {
+            self.meter.count(self.unchecked as u64)?;
+            self.unchecked = 0;
+        }
+        let offset = index - self.first;
+        let row = self.rows.get_mut(offset * self.steps..(offset + 1) * self.steps);
+        let (Some(state), Some(row)) = (self.states.get_mut(offset), row) else {
+            return Ok(());
+        };
+        let delta = chunk.temporality == Temporality::Delta;
+        self.sweep.feed(state, chunk.timestamps, chunk.values, delta, row)
+    }
+
+    fn finish(mut self, series: usize) -> Result<Vec<f64>, PromqlError> {
+        self.meter.count(self.unchecked as u64)?;
+        let rows = self.rows.chunks_mut(self.steps.max(1));
+        for (state, row) in self.states.iter_mut().zip(rows).take(series) {
+            self.sweep.finish(state, row)?;
+        }
+        Ok(self.rows)
+    }
+}
+
+fn groups_of(series: &SeriesSet, run: Range<usize>, grouping: Option<&Grouping>) -> Vec<Group> {
     grouping.map_or_else(Vec::new, |grouping| {
         run.map(|index| Group::of_key(series.key(index), grouping)).collect()
     })

@@ -30,7 +30,7 @@ impl<'a> Evaluator<'a> {
 
     /// A range function of a selector or a subquery.
     pub(super) fn range_function(&self, function: RangeFunction, args: &[Expr], steps: Steps) -> Result<Tracked<'a>> {
-        let (range, params) = self.range_arguments(function, args, steps)?;
+        let (range, params) = self.range_arguments(args, steps)?;
         match range {
             RangeExpr::Selector { selector, range_ms } => {
                 let plan = self.range_plan(selector, *range_ms, function, params, steps);
@@ -64,7 +64,7 @@ impl<'a> Evaluator<'a> {
                 function: Function::Range(function),
                 args,
             }) => {
-                let (range, params) = self.range_arguments(*function, args, steps)?;
+                let (range, params) = self.range_arguments(args, steps)?;
                 let RangeExpr::Selector { selector, range_ms } = range else {
                     return Ok(None);
                 };
@@ -89,12 +89,7 @@ impl<'a> Evaluator<'a> {
         self.track(matrix).map(Some)
     }
 
-    fn range_arguments<'e>(
-        &self,
-        function: RangeFunction,
-        args: &'e [Expr],
-        steps: Steps,
-    ) -> Result<(&'e RangeExpr, Vec<Vec<f64>>)> {
+    fn range_arguments<'e>(&self, args: &'e [Expr], steps: Steps) -> Result<(&'e RangeExpr, Vec<Vec<f64>>)> {
         let mut range = None;
         let mut params = Vec::new();
         for arg in args {
