@@ -84,12 +84,14 @@ impl Core {
     }
 }
 
-/// Bytes of a signal's files in the folder; none when it cannot be listed.
+/// Bytes of a signal's files set aside and of those being written; none where a folder cannot be listed.
 pub(crate) fn bytes_of(fs: &dyn Fs, layout: &Layout, signal: Signal) -> u64 {
-    let marker = format!("~signal={signal}~");
-    let entries = fs.list(&layout.quarantine()).unwrap_or_default();
-    let own = entries.iter().filter(|entry| entry.name.contains(&marker));
-    own.map(|entry| entry.len).sum()
+    let within = |dir: &Path, marker: String| -> u64 {
+        let entries = fs.list(dir).unwrap_or_default();
+        let own = entries.iter().filter(|entry| entry.name.contains(&marker));
+        own.map(|entry| entry.len).sum()
+    };
+    within(&layout.quarantine(), format!("~signal={signal}~")) + within(&layout.tmp(), format!("-{signal}-"))
 }
 
 /// Removes the oldest files beyond the limit; the newest stays whatever its size.

@@ -43,7 +43,7 @@ impl Engine {
     pub fn append_metrics(&self, batch: MetricsBatch) -> Result<Outcome, AppendError> {
         let tenant = self.state_of(batch.tenant())?;
         self.room_for(tenant.signals.get(Signal::Metrics))?;
-        let admitted = Tenant::admit_metrics(batch)?;
+        let admitted = Tenant::admit_metrics(batch).inspect_err(|error| self.relieve(Signal::Metrics, error))?;
         let beside = !admitted.metadata.is_empty() || !admitted.exemplars.is_empty();
         if admitted.rows.is_empty() && !beside {
             return Ok(admitted.admission.confirm());
@@ -77,7 +77,11 @@ impl Engine {
     pub fn append_logs(&self, batch: LogsBatch) -> Result<Outcome, AppendError> {
         let tenant = self.state_of(batch.tenant())?;
         self.room_for(tenant.signals.get(Signal::Logs))?;
-        self.append_rows(tenant, Signal::Logs, Tenant::admit_logs(batch)?)
+        self.append_rows(
+            tenant,
+            Signal::Logs,
+            Tenant::admit_logs(batch).inspect_err(|error| self.relieve(Signal::Logs, error))?,
+        )
     }
 
     /// An empty batch of spans for a tenant, which is made when it is new.
@@ -93,7 +97,11 @@ impl Engine {
     pub fn append_spans(&self, batch: SpansBatch) -> Result<Outcome, AppendError> {
         let tenant = self.state_of(batch.tenant())?;
         self.room_for(tenant.signals.get(Signal::Traces))?;
-        self.append_rows(tenant, Signal::Traces, Tenant::admit_spans(batch)?)
+        self.append_rows(
+            tenant,
+            Signal::Traces,
+            Tenant::admit_spans(batch).inspect_err(|error| self.relieve(Signal::Traces, error))?,
+        )
     }
 
     fn append_rows(
@@ -184,6 +192,13 @@ impl Engine {
                 content: cut.content,
             })
             .collect())
+    }
+
+    /// Makes room after a batch was refused for want of memory: its sender will come again.
+    fn relieve(&self, signal: Signal, error: &AppendError) {
+        if matches!(error, AppendError::Memory(_)) {
+            self.core.relieve(signal);
+        }
     }
 
     /// Refuses, as retryable, what a signal has no room for: its disk budget, the file system, a full head whose flush

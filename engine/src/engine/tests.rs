@@ -275,6 +275,7 @@ fn logs_and_spans_are_in_the_next_snapshot_and_a_span_sent_again_replaces_itself
     );
 }
 
+mod gaps;
 mod heads;
 mod limits;
 mod merges;

@@ -1,5 +1,6 @@
 //! Upkeep: what keeps memory, disk and log within their limits, called by the engine's threads or by hand.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use icecore_wal::Lsn;
@@ -181,13 +182,16 @@ impl Core {
     /// Freezes the largest head of each signal whose heads hold more than they should.
     fn freeze_under_pressure(&self) {
         for signal in Signal::ALL {
-            let class = MemoryClass::Heads(signal);
-            let share = self.budget.share_bytes(class.group());
-            let used = self.budget.used_bytes(class);
-            if used > share / 100 * HEADS_PRESSURE_PERCENT {
-                self.freeze_largest(signal);
-            }
+            self.freeze_if_pressed(signal);
         }
+    }
+
+    /// Freezes a signal's largest head when its heads hold more than they should; tells whose it is.
+    pub(crate) fn freeze_if_pressed(&self, signal: Signal) -> Option<Arc<SignalState>> {
+        let class = MemoryClass::Heads(signal);
+        let share = self.budget.share_bytes(class.group());
+        let pressed = self.budget.used_bytes(class) > share / 100 * HEADS_PRESSURE_PERCENT;
+        if pressed { self.freeze_largest(signal) } else { None }
     }
 
     /// Makes room for a signal whose reservation was refused.
@@ -196,28 +200,22 @@ impl Core {
         self.wake_flusher();
     }
 
-    fn freeze_largest(&self, signal: Signal) {
+    fn freeze_largest(&self, signal: Signal) -> Option<Arc<SignalState>> {
         if self.frozen() >= FROZEN_HEADS_MAX {
-            return;
+            return None;
         }
-        let largest = self
-            .tenants
-            .states()
-            .into_iter()
-            .filter(|state| state.signal == signal)
-            .filter_map(|state| {
-                let head = state.read(|partitions| {
-                    partitions
-                        .values()
-                        .filter_map(|partition| partition.open.clone())
-                        .max_by_key(|head| head.size().bytes)
-                })?;
-                Some((head.size().bytes, state, head))
-            })
-            .max_by_key(|(bytes, ..)| *bytes);
-        if let Some((_, state, largest)) = largest {
-            self.frozen_added(state.freeze(1, |_, head| std::ptr::eq(head, largest.as_ref())));
-        }
+        let states = self.tenants.states().into_iter();
+        let own = states.filter(|state| state.signal == signal);
+        let largest_of = |state: Arc<SignalState>| {
+            let head = state.read(|partitions| {
+                let open = partitions.values().filter_map(|partition| partition.open.clone());
+                open.max_by_key(|head| head.size().bytes)
+            })?;
+            Some((head.size().bytes, state, head))
+        };
+        let (_, state, largest) = own.filter_map(largest_of).max_by_key(|(bytes, ..)| *bytes)?;
+        self.frozen_added(state.freeze(1, |_, head| std::ptr::eq(head, largest.as_ref())));
+        Some(state)
     }
 
     /// Freezes the heads of closed windows of a signal, the oldest first, as far as frozen ones may wait.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Float64Array, Int8Array, Int64Array, RecordBatch, StringDictionaryBuilder, TimestampMillisecondArray,
+    ArrayRef, DictionaryArray, Float64Array, Int8Array, Int32Array, Int64Array, RecordBatch, StringArray,
+    TimestampMillisecondArray,
 };
 use arrow::datatypes::Int32Type;
 use arrow::error::ArrowError;
@@ -30,10 +31,9 @@ pub(super) fn of_view(view: &HeadView, range: TimeRange) -> Result<Vec<RecordBat
             continue;
         }
         let chunk = samples.chunk();
-        for _ in chunk.timestamps {
-            columns.metric.append(key.metric())?;
-            columns.labels.append(key.labels_json())?;
-        }
+        let rows = chunk.timestamps.len();
+        columns.metric.repeat(key.metric(), rows);
+        columns.labels.repeat(key.labels_json(), rows);
         columns.timestamps.extend_from_slice(chunk.timestamps);
         for row in 0..chunk.timestamps.len() {
             let histogram = chunk.histograms.and_then(|column| column.get(row)?.clone());
@@ -43,8 +43,9 @@ pub(super) fn of_view(view: &HeadView, range: TimeRange) -> Result<Vec<RecordBat
             let start = chunk.start_timestamps.and_then(|starts| starts.get(row).copied());
             columns.starts.push(start.filter(|start| *start != 0));
         }
-        for _ in chunk.timestamps {
-            columns.temporality.append_option(chunk.temporality.as_str());
+        match chunk.temporality.as_str() {
+            Some(temporality) => columns.temporality.repeat(temporality, rows),
+            None => columns.temporality.repeat_null(rows),
         }
         if columns.timestamps.len() >= BATCH_ROWS {
             batches.push(std::mem::take(&mut columns).finish(with_histograms)?);
@@ -56,32 +57,58 @@ pub(super) fn of_view(view: &HeadView, range: TimeRange) -> Result<Vec<RecordBat
     Ok(batches)
 }
 
+/// A dictionary column whose values come in runs: one comparison a run, where a builder hashes every row.
+#[derive(Default)]
+struct Repeats {
+    values: Vec<String>,
+    keys: Vec<Option<i32>>,
+}
+
+impl Repeats {
+    fn repeat(&mut self, value: &str, rows: usize) {
+        if self.values.last().is_none_or(|last| last != value) {
+            self.values.push(value.to_owned());
+        }
+        let key = i32::try_from(self.values.len() - 1).ok();
+        self.keys.extend(std::iter::repeat_n(key, rows));
+    }
+
+    fn repeat_null(&mut self, rows: usize) {
+        self.keys.extend(std::iter::repeat_n(None, rows));
+    }
+
+    fn finish(self) -> Result<DictionaryArray<Int32Type>, ArrowError> {
+        let values = Arc::new(StringArray::from(self.values));
+        DictionaryArray::try_new(Int32Array::from(self.keys), values)
+    }
+}
+
 #[derive(Default)]
 struct Columns {
-    metric: StringDictionaryBuilder<Int32Type>,
-    labels: StringDictionaryBuilder<Int32Type>,
+    metric: Repeats,
+    labels: Repeats,
     timestamps: Vec<i64>,
     values: Vec<Option<f64>>,
     starts: Vec<Option<i64>>,
-    temporality: StringDictionaryBuilder<Int32Type>,
+    temporality: Repeats,
     histograms: Vec<Option<NativeHistogram>>,
 }
 
 impl Columns {
     /// Values all go to the double column: which of them are short decimals is a matter of files.
-    fn finish(mut self, with_histograms: bool) -> Result<RecordBatch, ArrowError> {
+    fn finish(self, with_histograms: bool) -> Result<RecordBatch, ArrowError> {
         let rows = self.timestamps.len();
         let times = TimestampMillisecondArray::from(self.timestamps).with_timezone("UTC");
         let starts = TimestampMillisecondArray::from(self.starts).with_timezone("UTC");
         let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(self.metric.finish()),
-            Arc::new(self.labels.finish()),
+            Arc::new(self.metric.finish()?),
+            Arc::new(self.labels.finish()?),
             Arc::new(times),
             Arc::new(Int64Array::new_null(rows)),
             Arc::new(Int8Array::new_null(rows)),
             Arc::new(Float64Array::from(self.values)),
             Arc::new(starts),
-            Arc::new(self.temporality.finish()),
+            Arc::new(self.temporality.finish()?),
         ];
         if with_histograms {
             let histograms: Vec<_> = self.histograms.iter().map(Option::as_ref).collect();

@@ -163,6 +163,10 @@ impl Replay<'_> {
             self.core.freeze_full(state, usize::MAX);
             self.flush(state)?;
         }
+        // Nobody flushes in the background yet.
+        if let Some(largest) = self.core.freeze_if_pressed(signal) {
+            self.flush(&largest)?;
+        }
         Ok(())
     }
 

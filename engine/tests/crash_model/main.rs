@@ -2,6 +2,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     missing_docs,
     reason = "tests"
 )]
@@ -20,7 +21,7 @@ use std::sync::Arc;
 
 use icecore_wal::fs::SimFs;
 
-use history::{History, Progress};
+use history::History;
 use store::Store;
 
 /// Histories in an ordinary run.

@@ -150,3 +150,29 @@ fn one_tenant_too_many_is_refused_by_name_and_counted() {
     assert_eq!(error.retry_after_ms(), None);
     assert_eq!(engine.stats().tenants_refused, 1);
 }
+
+#[test]
+fn closed_windows_beyond_the_limit_wait_for_the_flush_of_others() {
+    let bench = Bench::new();
+    let engine = bench.open(Bench::options());
+    let day = |day: i64| (NOW_S - day * 86_400) * 1000;
+    for closed in 1..=8 {
+        append(&engine, &[("a", day(closed), 1.0)]);
+    }
+    let mut batch = engine.metrics_batch(&TenantId::default()).unwrap();
+    let slot = batch.series(77, |labels| {
+        labels.metric("late");
+        Ok(())
+    });
+    batch.sample(slot, day(9), 1.0, 0, Temporality::Unspecified);
+    let error = engine.append_metrics(batch).unwrap_err();
+    assert!(error.retry_after_ms().is_some(), "{error}");
+    assert_eq!(engine.stats().frozen_heads, 2);
+    append(&engine, &[("a", day(0), 1.0)]);
+    engine.tick().unwrap();
+    append(&engine, &[("a", day(9), 1.0)]);
+    assert_eq!(
+        all_samples(&engine, &TenantId::default())["up{\"job\":\"a\"}"].len(),
+        10
+    );
+}
