@@ -358,7 +358,7 @@ fn bytes_of_a_client_never_pass_for_a_frame() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Any mess in any place: no panic, no altered or invented record (the reader asserts it), and the log goes on.
     #[test]
