@@ -68,8 +68,8 @@
 //!
 //! * **One owner.** The commit thread alone has the active segment, the numbers and the poisoned state. Callers reach it
 //!   through a bounded queue that refuses at once, with a reserved share for each lane, and wait on tickets.
-//! * **A name is a promise.** A segment gets its name after its header and first records are synced; the last process's
-//!   segment is never written again. So a segment that has a name is whole up to its last group.
+//! * **A name is a promise.** A segment gets its name after its header and first records are synced; nothing is ever added
+//!   to the last process's segment. So a segment that has a name is whole up to its last group.
 //! * **An error ends a segment.** After a failed write or fsync nothing more is acknowledged from it. What was not
 //!   acknowledged goes into a new segment, whose header says where the old one ends; if that fails too the log is
 //!   poisoned: it refuses, tries again about once a second, and goes on by itself when the disk does.

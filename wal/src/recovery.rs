@@ -1,12 +1,15 @@
 //! Opening a log: what is there is replayed first, then the commit thread starts, in a new segment.
 
 use std::any::Any;
+use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::commit::Committer;
 use crate::format::{HEADER_BYTES, HeaderError, SegmentHeader};
 use crate::fs::{Fs, create_dir_durable};
+use crate::limits::VERIFY_READ_BYTES;
 use crate::queue::Queue;
 use crate::replay::{Outcome, Replay};
 use crate::segment::parse_segment_name;
@@ -60,20 +63,20 @@ impl Recovery {
                 "queue_bytes_max must not be 0 and queue_records_max at least 8, two for each lane",
             ));
         }
-        let io = WalError::io;
-        create_dir_durable(&*fs, dir).map_err(io("create", dir))?;
+        let failed = WalError::io;
+        create_dir_durable(&*fs, dir).map_err(failed("create", dir))?;
         let lock_path = dir.join(LOCK_NAME);
         let lock = fs.lock(&lock_path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::WouldBlock => WalError::Locked {
+            io::ErrorKind::WouldBlock => WalError::Locked {
                 path: lock_path.clone(),
             },
-            _ => io("lock", &lock_path)(error),
+            _ => failed("lock", &lock_path)(error),
         })?;
         let mut files = Vec::new();
-        for entry in fs.list(dir).map_err(io("list", dir))? {
+        for entry in fs.list(dir).map_err(failed("list", dir))? {
             let path = dir.join(&entry.name);
             if entry.name.ends_with(SPARE_SUFFIX) && !entry.is_dir {
-                fs.remove_file(&path).map_err(io("remove", &path))?;
+                fs.remove_file(&path).map_err(failed("remove", &path))?;
             } else if let Some(first_lsn) = parse_segment_name(&entry.name) {
                 let header = read_header(&*fs, &path, entry.len, first_lsn, &options)?;
                 files.push(SegmentFile {
@@ -143,9 +146,10 @@ impl Recovery {
             segments,
             mut resume,
             gaps,
+            unproven,
         } = outcome;
         resume.next_lsn = resume.next_lsn.max(self.next_lsn_floor);
-        self.make_durable()?;
+        self.make_durable(unproven)?;
         let options = self.options;
         let shared = Arc::new(Shared::new(
             Queue::new(options.queue_bytes_max, options.queue_records_max),
@@ -182,14 +186,29 @@ impl Recovery {
 }
 
 impl Recovery {
-    /// Syncs what the last process may have written and not synced before it died: from now on it counts as durable.
-    fn make_durable(&self) -> Result<(), WalError> {
-        if let Some(newest) = self.files.last() {
-            let synced = self.fs.open_write(&newest.path).and_then(|mut file| file.sync_data());
-            synced.map_err(WalError::io("fsync", &newest.path))?;
+    /// Makes durable what the last process wrote and was never seen durable: from now on it counts as such. It is written
+    /// again, the same bytes in the same place, because it may be in memory only: after a failed fsync the system takes such
+    /// pages for clean, and another fsync writes nothing.
+    fn make_durable(&self, unproven: Range<u64>) -> Result<(), WalError> {
+        let newest = self.files.iter().rfind(|file| file.header != HeaderState::Foreign);
+        if let Some(newest) = newest {
+            let rewritten = rewrite(&*self.fs, &newest.path, unproven);
+            rewritten.map_err(WalError::io("rewrite", &newest.path))?;
         }
         self.fs.sync_dir(&self.dir).map_err(WalError::io("fsync", &self.dir))
     }
+}
+
+fn rewrite(fs: &dyn Fs, path: &Path, range: Range<u64>) -> io::Result<()> {
+    let reader = fs.open_read(path)?;
+    let mut writer = fs.open_write(path)?;
+    let mut at = range.start;
+    while at < range.end {
+        let len = VERIFY_READ_BYTES.min(usize::try_from(range.end - at).unwrap_or(usize::MAX));
+        writer.write_at(&reader.read_at(at, len)?, at)?;
+        at += len as u64;
+    }
+    writer.sync_data()
 }
 
 fn read_header(

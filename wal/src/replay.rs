@@ -30,6 +30,8 @@ pub(crate) struct Outcome {
     /// Bytes that unfinished writes left unusable in front of good records, by the first LSN of the segment. The next segment
     /// names them in its header, so that they are not taken for damage.
     pub(crate) gaps: BTreeMap<Lsn, Vec<Range<u64>>>,
+    /// Bytes of the newest segment that hold records which were never seen durable.
+    pub(crate) unproven: Range<u64>,
 }
 
 /// What follows a segment, by the header of the next one.
@@ -72,6 +74,7 @@ impl<'a> Replay<'a> {
                     next_lsn: Lsn::FIRST,
                 },
                 gaps: BTreeMap::new(),
+                unproven: 0..0,
             },
         }
     }
@@ -215,6 +218,7 @@ impl<'a> Replay<'a> {
             self.damaged(file, range, next, next.previous(), DamageReason::Unreadable)?;
         }
         self.report.torn_tail_bytes += end.tail_bytes as u64;
+        self.outcome.unproven = end.proven_end as u64..end.offset as u64;
         let resume = &mut self.outcome.resume;
         resume.last_lsn = match &file.header {
             HeaderState::Good(header) if end.last_lsn < file.first_lsn => header.previous_last_lsn,

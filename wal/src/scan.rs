@@ -52,6 +52,8 @@ pub struct ScanEnd {
     pub last_lsn: Lsn,
     /// Every record up to this one was durable when some frame found here was written; 0 when no frame was found.
     pub durable_lsn: Lsn,
+    /// Everything before this byte was durable when some frame found here was written.
+    pub proven_end: usize,
     /// First byte after the last valid frame.
     pub offset: usize,
     /// Bytes from there to the last one that is not zero, or to the first valid frame above the limit: an unfinished write, or
@@ -72,6 +74,7 @@ pub struct Scan {
     last: Lsn,
     definitions: u32,
     durable: Lsn,
+    proven_end: usize,
     valid_bytes: u64,
     tail_bytes: usize,
     done: bool,
@@ -102,6 +105,7 @@ impl Scan {
             last: first_lsn.previous(),
             definitions: 0,
             durable: Lsn::ZERO,
+            proven_end: HEADER_BYTES,
             valid_bytes: 0,
             tail_bytes: 0,
             done: false,
@@ -114,6 +118,7 @@ impl Scan {
             next_lsn: self.expected,
             last_lsn: self.last,
             durable_lsn: self.durable,
+            proven_end: self.proven_end,
             offset: self.offset,
             tail_bytes: self.tail_bytes,
             valid_bytes: self.valid_bytes,
@@ -184,6 +189,9 @@ impl Scan {
             // What follows was written again, into a later segment.
             self.done = true;
             return None;
+        }
+        if header.durable_lsn > self.durable && header.durable_lsn >= header.lsn.previous() {
+            self.proven_end = self.offset;
         }
         self.offset += header.frame_bytes();
         self.valid_bytes += header.frame_bytes() as u64;

@@ -16,8 +16,8 @@ pub(super) fn map_file(file: &File) -> io::Result<Bytes> {
         return Ok(Bytes::new());
     }
     // SAFETY: a map is sound while nobody changes or cuts the file under it. Only segments of the log are mapped, at
-    // recovery; recovery never appends to an old segment (a new one is started), nothing cuts one, a removed one keeps its
-    // pages until the map goes, and the lock file keeps other processes of ours out. Another program that writes into the
+    // recovery; recovery never appends to an old segment (a new one is started; the last group of the old one is written
+    // again with the bytes it has), nothing cuts one, a removed one keeps its pages until the map goes, and the lock file keeps other processes of ours out. Another program that writes into the
     // data folder breaks the contract of the whole store. Unreadable sectors, which would kill the process through the map,
     // are found before by a plain read of the whole file.
     let map = unsafe { memmap2::Mmap::map(file)? };

@@ -132,6 +132,14 @@ impl SimFs {
         self.0.lock().schedule.dead()
     }
 
+    /// Lets a new process use this disk after the old one died and the power stayed on: nothing is lost, and nothing is more
+    /// durable than before. Planned failures and locks are gone. Handles of the old process must be dropped before.
+    pub fn revive(&self) {
+        let mut state = self.0.lock();
+        state.schedule.revive();
+        state.locks.clear();
+    }
+
     /// The disk as the next process finds it when the power fails now, by a policy drawn from the seed. This disk is left
     /// as it is, so that one history can end in many ways. No lock survives.
     pub fn survivor(&self, seed: u64) -> SimFs {

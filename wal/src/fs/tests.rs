@@ -182,6 +182,14 @@ fn the_dead_do_nothing() {
     assert!(fs.create(Path::new("b")).is_err());
     assert_eq!(fs.calls(), 2);
     assert_eq!(fs.content(Path::new("a")).unwrap(), b"x");
+
+    fs.revive();
+    assert_eq!(fs.content(Path::new("a")).unwrap(), b"x", "the power stayed on");
+    assert!(
+        fs.survivor_with(&CrashPolicy::LOSE_ALL).files().is_empty(),
+        "and nothing became durable"
+    );
+    file.sync_data().unwrap();
 }
 
 #[test]

@@ -148,6 +148,11 @@ impl Schedule {
         self.crash_after = Some(calls);
     }
 
+    pub(super) fn revive(&mut self) {
+        self.clear();
+        self.crash_after = None;
+    }
+
     /// Whether the process is dead: its last permitted call has been made.
     pub(super) fn dead(&self) -> bool {
         self.crash_after.is_some_and(|limit| self.calls >= limit)
