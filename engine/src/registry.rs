@@ -1,8 +1,8 @@
 //! The series of one tenant: who they are, which number each has in this process, and how heads find them by label.
 //!
-//! A series gets its dense `SeriesRef` when a sample of it is first admitted (or replayed), or when a part's index tells
-//! that it was active: then only its id is known until a sample brings the key. Refs are never given to another series
-//! in a process, so that a segment of the log, a head and a batch can hold them without a lock.
+//! A series gets its dense `SeriesRef` when a sample of it is first admitted (or replayed), or when a part's index
+//! tells that it was active: then only its id is known until a sample brings the key. Refs are never given to another
+//! series in a process, so that a segment of the log, a head and a batch can hold them without a lock.
 
 mod arrival;
 mod index;

@@ -1,4 +1,4 @@
-//! A tenant as ingest knows it: its series, its cap, its ledger, its bounds of time, and the way of a batch into a record.
+//! A tenant as ingest knows it: its series, cap, ledger and bounds of time, and the way of a batch into a record.
 
 mod admit;
 mod admit_rows;

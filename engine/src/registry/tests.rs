@@ -1,4 +1,4 @@
-//! The table against a naive model: refs are stable and distinct, the live index selects what a look at the labels would.
+//! The table against a naive model: refs are stable and distinct, and the live index selects what the labels say.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use proptest::prelude::*;

@@ -120,14 +120,17 @@ impl<'a> Admitting<'a> {
         let first = rows.start;
         let numbers = numbers.get_mut(rows.clone()).unwrap_or_default();
         let timestamps = timestamps.get(rows).unwrap_or_default();
+        let is_item = |at: usize| derived.binary_search(&(first + at)).is_err();
         for (at, (number, timestamp)) in numbers.iter_mut().zip(timestamps).enumerate() {
             match self.row(*number, *timestamp) {
                 Ok(series) => {
                     *number = series;
-                    self.replaced_items += u64::from(self.limiter.replaces(series, *timestamp));
+                    if self.limiter.replaces(series, *timestamp) && is_item(at) {
+                        self.replaced_items += 1;
+                    }
                 }
                 Err(Refusal::Full) => {
-                    if derived.binary_search(&(first + at)).is_err() {
+                    if is_item(at) {
                         self.refuse(*number);
                     }
                     drop_rows(gone, first + at..first + at + 1);

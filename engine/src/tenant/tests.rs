@@ -279,6 +279,8 @@ fn a_request_sent_twice_is_counted_as_replaced_unless_the_first_failed() {
         batch.point_begin();
         (1..4).for_each(|id| gauge(&mut batch, id, timestamp_ms, 1.0));
         batch.point_end();
+        let target = slot(&mut batch, "target_info", "t");
+        batch.derived_sample(target, timestamp_ms, 1.0);
         Tenant::admit_metrics(batch).unwrap().admission
     };
     drop(send(NOW.0));

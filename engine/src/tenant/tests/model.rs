@@ -12,6 +12,8 @@ struct Item {
     series: Vec<u32>,
     hours_back: i64,
     refused_by_decoder: bool,
+    /// Made by the decoder of what came with others: stored, but no item.
+    derived: bool,
 }
 
 fn item() -> impl Strategy<Value = Item> {
@@ -19,7 +21,9 @@ fn item() -> impl Strategy<Value = Item> {
         4 => (0..30_u32).prop_map(|one| vec![one]),
         1 => prop::collection::btree_set(0..30_u32, 0..5).prop_map(|set| set.into_iter().collect()),
     ];
-    (series, -2..5_i64, prop::bool::weighted(0.05)).prop_map(|(series, hours_back, refused_by_decoder)| Item {
+    let flags = (prop::bool::weighted(0.05), prop::bool::weighted(0.1));
+    (series, -2..5_i64, flags).prop_map(|(series, hours_back, (refused_by_decoder, derived))| Item {
+        derived: derived && series.len() == 1 && !refused_by_decoder,
         series,
         hours_back,
         refused_by_decoder,
@@ -83,24 +87,30 @@ proptest! {
                     batch.reject(Reason::NoValue, 1, || "none".into());
                 }
                 for series in &item.series {
+                    if item.derived {
+                        let slot = slot(&mut batch, "m", &series.to_string());
+                        batch.derived_sample(slot, timestamp, f64::from(*series));
+                        continue;
+                    }
                     gauge(&mut batch, *series, timestamp, f64::from(*series));
                 }
                 if whole {
                     batch.point_end();
                 }
+                let counted = u64::from(!item.derived);
                 if item.refused_by_decoder {
                     decoder += 1;
                 } else if item.series.is_empty() {
                 } else if item.hours_back > 3 {
-                    too_old += 1;
+                    too_old += counted;
                 } else if item.hours_back < -1 {
-                    too_new += 1;
+                    too_new += counted;
                 } else if let Some(grown) = after.with(&item.series, timestamp.div_euclid(HOUR_MS), cap) {
                     after = grown;
                     expected_rows.extend(item.series.iter().map(|series| (*series, timestamp)));
-                    expected_stored += 1;
+                    expected_stored += counted;
                 } else {
-                    capped += 1;
+                    capped += counted;
                 }
             }
             let admitted = Tenant::admit_metrics(batch).unwrap();
