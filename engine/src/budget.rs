@@ -421,7 +421,8 @@ pub struct ClassUsage {
 /// There is no room now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no memory for {wanted_bytes} bytes of {class}: {free_bytes} bytes are free for it under the limit of {limit_bytes}; retry, or raise --memory-limit"
+    "no memory for {wanted_bytes} bytes of {class}: {free_bytes} bytes are free for it under the limit of \
+     {limit_bytes}; retry, or raise --memory-limit"
 )]
 pub struct BudgetExceeded {
     /// Who asked.

@@ -1,8 +1,8 @@
 //! The ledger of a tenant: what became of every item it ever sent to this process, so that nothing goes in silence.
 //!
 //! For each signal: received = stored + replaced + duplicate + folded + dropped + rejected(reason), exactly and at
-//! every moment, because one lock covers all of them. Items are OTLP data points, samples, log records or spans. A batch that
-//! is not taken (an `AppendError`) is not received: its sender still has it.
+//! every moment, because one lock covers all of them. Items are OTLP data points, samples, log records or spans. A
+//! batch that is not taken (an `AppendError`) is not received: its sender still has it.
 //!
 //! `replaced` counts what is known without reading rows: an item whose samples all have the time of their series' last
 //! admitted sample, which is what a request sent twice looks like. Other repetitions (of older samples, of spans, after

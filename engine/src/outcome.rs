@@ -63,7 +63,8 @@ pub enum AppendError {
     },
     /// The signal's disk budget, or the file system, is full with its open partition.
     #[error(
-        "{signal} use {used_bytes} of {bytes_max} bytes on disk and their open partition alone is over: raise --disk-limit-{signal} or send less"
+        "{signal} use {used_bytes} of {bytes_max} bytes on disk and their open partition alone is over: raise \
+         --disk-limit-{signal} or send less"
     )]
     DiskFull {
         /// Whose budget.

@@ -261,7 +261,7 @@ impl Tenant {
         }
     }
 
-    /// Forgets what is no longer needed at `now`: labels of series that are not active and of which no head holds a row,
+    /// Forgets what is no longer needed at `now`: labels of series that are not active and of which no head has a row,
     /// and the hour sets of times too old to arrive. `in_heads` is asked for the series in heads once it is noted which
     /// batches are still on their way there. How many series were forgotten.
     pub fn forget_idle(&self, now: TimestampMs, in_heads: impl FnOnce() -> RoaringBitmap) -> u64 {

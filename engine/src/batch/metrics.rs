@@ -172,8 +172,8 @@ impl MetricsBatch {
     }
 
     /// The series whose bytes hash to `arrival_key` (128 bits over all that decides its labels, seeded with
-    /// `arrival_seed`). `labels` is called only when the series is not known by these bytes. A refused series has a slot
-    /// too: what is pushed to it is counted under its reason.
+    /// `arrival_seed`). `labels` is called only when the series is not known by these bytes. A refused series has a
+    /// slot too: what is pushed to it is counted under its reason.
     #[inline]
     pub fn series(&mut self, arrival_key: u128, labels: impl FnOnce(&mut LabelsBuilder) -> Result<(), Reject>) -> Slot {
         match self.arrivals.get(arrival_key) {
@@ -231,7 +231,7 @@ impl MetricsBatch {
     }
 
     /// A sample that the decoder makes of what came with others, such as `target_info`: stored like any, but no item:
-    /// neither its storing nor its refusal is counted or answered. Not to be used between `point_begin` and `point_end`.
+    /// neither its storing nor its refusal is counted or answered. Not for use between `point_begin` and `point_end`.
     pub fn derived_sample(&mut self, slot: Slot, timestamp_ms: i64, value: f64) {
         let before = self.parts.columns.len();
         if slot.0 < REFUSED && self.bounds.range.contains(timestamp_ms) {
@@ -370,14 +370,16 @@ impl MetricsBatch {
         if timestamp_ms < bounds.range.start {
             self.refuse_item(Reason::TooOld, || {
                 format!(
-                    "first refused sample is of {timestamp_ms} ms; samples older than {} s are not taken: raise --late-max or --retention-metrics",
+                    "first refused sample is of {timestamp_ms} ms; samples older than {} s are not taken: raise \
+                     --late-max or --retention-metrics",
                     bounds.late_max_ms / 1000
                 )
             });
         } else {
             self.refuse_item(Reason::TooFarInFuture, || {
                 format!(
-                    "first refused sample is of {timestamp_ms} ms; samples more than {} s ahead of the clock are not taken: check the sender's clock or raise --future-max",
+                    "first refused sample is of {timestamp_ms} ms; samples more than {} s ahead of the clock are \
+                     not taken: check the sender's clock or raise --future-max",
                     bounds.future_max_ms / 1000
                 )
             });

@@ -128,14 +128,16 @@ impl Common {
         if timestamp_ns < bounds.range.start {
             rejections.add(Reason::TooOld, 1, || {
                 format!(
-                    "first refused {what} is of {timestamp_ns} ns; those older than {} s are not taken: raise --late-max or --retention-{signal}",
+                    "first refused {what} is of {timestamp_ns} ns; those older than {} s are not taken: raise \
+                     --late-max or --retention-{signal}",
                     bounds.late_max_ms / 1000
                 )
             });
         } else if timestamp_ns > bounds.range.end {
             rejections.add(Reason::TooFarInFuture, 1, || {
                 format!(
-                    "first refused {what} is of {timestamp_ns} ns; those more than {} s ahead of the clock are not taken: check the sender's clock or raise --future-max",
+                    "first refused {what} is of {timestamp_ns} ns; those more than {} s ahead of the clock are not \
+                     taken: check the sender's clock or raise --future-max",
                     bounds.future_max_ms / 1000
                 )
             });

@@ -107,7 +107,11 @@ fn refs_are_mapped_and_unknown_ones_named() {
 
 proptest! {
     #[test]
-    fn hostile_bytes_never_panic(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8), cut in any::<prop::sample::Index>(), cuts in any::<bool>()) {
+    fn hostile_bytes_never_panic(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+        cut in any::<prop::sample::Index>(),
+        cuts in any::<bool>(),
+    ) {
         let mut bytes = body();
         for (at, byte) in changes {
             let at = at.index(bytes.len());

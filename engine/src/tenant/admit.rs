@@ -115,7 +115,8 @@ impl Tenant {
         }
         if claimed.interleaved_starts > 0 {
             let note = format!(
-                "{} samples have start times that take turns within one series: several senders share it; give each a service.instance.id",
+                "{} samples have start times that take turns within one series: several senders share it; give each \
+                 a service.instance.id",
                 claimed.interleaved_starts
             );
             add_note(&mut admission.notes, note);

@@ -264,7 +264,8 @@ impl<'a> Admitting<'a> {
             .collect();
         let refusal = self.first_refused.map(|name| {
             format!(
-                "series cap of {} active series reached for tenant {}: first refused series {name}; raise --series-max or drop the label",
+                "series cap of {} active series reached for tenant {}: first refused series {name}; raise \
+                 --series-max or drop the label",
                 tenant.limits.series_max, tenant.id
             )
         });
