@@ -38,5 +38,7 @@ pub mod time;
 
 pub use engine::{Engine, TickReport};
 pub use head::HeadView;
+/// The seams of the log that an engine's opener chooses: the file system, and when a commit is synced.
+pub use icecore_wal::{SyncPolicy, fs};
 pub use options::{EngineOptions, PerSignal, TenantOptions};
 pub use snapshot::{PartitionView, Snapshot};

@@ -32,7 +32,7 @@ fn fixture(series: usize) -> Fixture {
         background: false,
         ..EngineOptions::default()
     };
-    let fs = Arc::new(icecore_wal::fs::OsFs);
+    let fs = Arc::new(icecore_engine::fs::OsFs);
     let engine = Arc::new(Engine::open_with(fs, clock, folder.path(), options).unwrap());
     let tenant: TenantId = "default".parse().unwrap();
     let mut batch = engine.metrics_batch(&tenant).unwrap();

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use icecore_engine::SyncPolicy;
 use icecore_engine::clock::ManualClock;
 use icecore_engine::engine::Engine;
+use icecore_engine::fs::OsFs;
 use icecore_engine::ids::TenantId;
 use icecore_engine::options::{EngineOptions, PerSignal};
 use icecore_engine::schema::Temporality;
 use icecore_engine::time::TimestampNs;
 use icecore_query::promql::{Labels, PromqlEngine, PromqlError, PromqlOptions, QueryLimits, QueryResult};
-use icecore_wal::SyncPolicy;
-use icecore_wal::fs::OsFs;
 
 use crate::script::When;
 use crate::series::Sequence;
