@@ -211,6 +211,34 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..12)
 }
 
+#[test]
+fn what_a_dead_process_left_in_memory_is_durable_before_the_next_builds_on_it() {
+    let mut in_memory = 0;
+    for seed in 0..20 {
+        let fs = SimFs::with_seed(seed);
+        let shared: Arc<dyn Fs> = Arc::new(fs.clone());
+        let (_, wal, _) = open(&shared, &options());
+        for id in 0..5 {
+            wal.append(record(id)).unwrap().wait().unwrap();
+        }
+        fs.fail(Fault::new(Call::Sync, 1, FaultError::EIO).sticky());
+        wal.append(record(5)).unwrap().wait().unwrap_err();
+        drop(wal);
+        fs.revive();
+
+        let (seen, wal, _) = open(&shared, &options());
+        in_memory += seen.records.len() - 5;
+        let lsn = wal.append(record(6)).unwrap().wait().unwrap();
+        let mut expected = seen.records;
+        expected.insert(lsn, 6);
+        let lost: Arc<dyn Fs> = Arc::new(fs.survivor_with(&CrashPolicy::LOSE_ALL));
+        let after = read(&lost, &options());
+        assert!(after.report.is_whole(), "{:?}", after.report);
+        assert_eq!(after.records, expected);
+    }
+    assert!(in_memory > 0, "no record was in memory only");
+}
+
 /// One process: what it does, when it dies, how its disk fails before, and what the power loss leaves.
 #[derive(Debug, Clone)]
 struct Life {
