@@ -27,6 +27,7 @@ pub mod record;
 pub mod recovery;
 pub mod registry;
 mod retention;
+pub mod scan;
 pub mod schema;
 pub mod select;
 mod sidecar;

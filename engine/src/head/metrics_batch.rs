@@ -17,9 +17,14 @@ use crate::time::TimeRange;
 /// Rows of one batch at most: more series start the next.
 const BATCH_ROWS: usize = 64 * 1024;
 
-/// The samples within `range`, by series (in key order) and time.
-pub(super) fn of_view(view: &HeadView, range: TimeRange) -> Result<Vec<RecordBatch>, ArrowError> {
-    let mut keys = view.keys(view.series());
+/// The samples of `series` within `range`, by series (in key order) and time, but for those that are `left_out`.
+pub(super) fn of_view(
+    view: &HeadView,
+    series: impl IntoIterator<Item = u32>,
+    range: TimeRange,
+    left_out: &dyn Fn(u32, i64) -> bool,
+) -> Result<Vec<RecordBatch>, ArrowError> {
+    let mut keys = view.keys(series);
     keys.sort_by(|a, b| a.1.cmp(&b.1));
     let with_histograms = view.has_histograms();
     let mut reader = view.reader();
@@ -31,11 +36,13 @@ pub(super) fn of_view(view: &HeadView, range: TimeRange) -> Result<Vec<RecordBat
             continue;
         }
         let chunk = samples.chunk();
-        let rows = chunk.timestamps.len();
-        columns.metric.repeat(key.metric(), rows);
-        columns.labels.repeat(key.labels_json(), rows);
-        columns.timestamps.extend_from_slice(chunk.timestamps);
-        for row in 0..chunk.timestamps.len() {
+        let kept: Vec<usize> = (0..chunk.timestamps.len())
+            .filter(|&row| chunk.timestamps.get(row).is_some_and(|&at| !left_out(series, at)))
+            .collect();
+        columns.metric.repeat(key.metric(), kept.len());
+        columns.labels.repeat(key.labels_json(), kept.len());
+        for &row in &kept {
+            columns.timestamps.extend(chunk.timestamps.get(row));
             let histogram = chunk.histograms.and_then(|column| column.get(row)?.clone());
             let value = chunk.values.get(row).copied();
             columns.values.push(value.filter(|_| histogram.is_none()));
@@ -44,8 +51,8 @@ pub(super) fn of_view(view: &HeadView, range: TimeRange) -> Result<Vec<RecordBat
             columns.starts.push(start.filter(|start| *start != 0));
         }
         match chunk.temporality.as_str() {
-            Some(temporality) => columns.temporality.repeat(temporality, rows),
-            None => columns.temporality.repeat_null(rows),
+            Some(temporality) => columns.temporality.repeat(temporality, kept.len()),
+            None => columns.temporality.repeat_null(kept.len()),
         }
         if columns.timestamps.len() >= BATCH_ROWS {
             batches.push(std::mem::take(&mut columns).finish(with_histograms)?);

@@ -103,7 +103,7 @@ impl HeadView {
     /// Only when Arrow refuses to build a batch.
     pub fn batches(&self, range: TimeRange) -> Result<Vec<RecordBatch>, ArrowError> {
         match self.head.signal() {
-            Signal::Metrics => super::metrics_batch::of_view(self, range),
+            Signal::Metrics => super::metrics_batch::of_view(self, self.series(), range, &|_, _| false),
             Signal::Logs => self.row_batches(range),
             // A span may have been sent again with another start: identities are compared over the whole view.
             Signal::Traces => {
@@ -116,6 +116,20 @@ impl HeadView {
                     .collect()
             }
         }
+    }
+
+    /// The samples of `series` (refs) within `range` as record batches, by key and time, but for those that are
+    /// `left_out(ref, time)` (metrics).
+    ///
+    /// # Errors
+    /// Only when Arrow refuses to build a batch.
+    pub fn sample_batches(
+        &self,
+        series: &RoaringBitmap,
+        range: TimeRange,
+        left_out: &dyn Fn(u32, i64) -> bool,
+    ) -> Result<Vec<RecordBatch>, ArrowError> {
+        super::metrics_batch::of_view(self, series, range, left_out)
     }
 
     fn row_batches(&self, range: TimeRange) -> Result<Vec<RecordBatch>, ArrowError> {
