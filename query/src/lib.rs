@@ -4,8 +4,10 @@
 //! | module | what it answers |
 //! |---|---|
 //! | `promql` | PromQL as Prometheus 3 defines it: [`promql::PromqlEngine`] |
+//! | `sql` | SQL over DataFusion, one reading statement of one tenant |
 //!
 //! Parsers and gates compile without DataFusion (feature `sql` off), so that they can be fuzzed by themselves.
 
 pub mod limits;
 pub mod promql;
+pub mod sql;
