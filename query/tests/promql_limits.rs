@@ -79,7 +79,7 @@ fn hostile_texts_are_refused_by_name() {
         "(".repeat(20_000),
         "-".repeat(30_000),
         chain,
-        format!("hits_total{{i=~\"(((a{{1000}}){{1000}}){{1000}}\"}}"),
+        "hits_total{i=~\"(((a{1000}){1000}){1000}\"}".to_owned(),
         "hits_total[1m:1ms][1y:1ms]".to_owned(),
         "\u{0}".repeat(100),
         "{".to_owned(),
@@ -225,7 +225,9 @@ fn series_and_labels_are_listed() {
     let all = TimeRange::ALL;
     for place in ["heads", "parts"] {
         let selector = vec![Matcher::equal("__name__", "hits_total"), Matcher::equal("g", "3")];
-        let series = promql.series(&fixture.tenant, &[selector.clone()], all, 0).unwrap();
+        let series = promql
+            .series(&fixture.tenant, std::slice::from_ref(&selector), all, 0)
+            .unwrap();
         assert_eq!(series.items.len(), 1, "{place}: {series:?}");
         assert_eq!(series.items[0].get("i"), "00003");
         let names = promql.labels(&fixture.tenant, &[], all, 0).unwrap();

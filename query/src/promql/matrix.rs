@@ -38,6 +38,7 @@ impl Steps {
     }
 
     /// The instant of a step.
+    #[inline]
     pub(crate) fn at(self, index: usize) -> i64 {
         self.start
             .saturating_add(self.step.saturating_mul(i64::try_from(index).unwrap_or(i64::MAX)))

@@ -61,6 +61,7 @@ pub(crate) struct LeafPlan {
 
 impl LeafPlan {
     /// Last instant of a step's window.
+    #[inline]
     pub(crate) fn window_end(&self, step: usize) -> i64 {
         self.fixed
             .unwrap_or_else(|| self.steps.at(step))

@@ -27,6 +27,19 @@ impl SeriesState {
         self.fed = false;
     }
 
+    /// Keeps samples for later windows.
+    fn take(&mut self, times: &[i64], values: &[f64], without_stale: bool) {
+        if without_stale {
+            for (time, value) in times.iter().zip(values).filter(|(_, value)| !is_absent(**value)) {
+                self.times.push(*time);
+                self.values.push(*value);
+            }
+        } else {
+            self.times.extend_from_slice(times);
+            self.values.extend_from_slice(values);
+        }
+    }
+
     /// Whether the series had any sample.
     pub(crate) const fn is_fed(&self) -> bool {
         self.fed
@@ -82,7 +95,7 @@ impl<'a> Sweep<'a> {
         let kept_before = state.times.len();
         if state.fed && state.delta != delta {
             // The temporality changes: what came before ends here, as at a reset.
-            self.sweep(state, first_time - 1, row)?;
+            self.sweep_kept(state, first_time - 1, row)?;
             state.times.clear();
             state.values.clear();
         }
@@ -91,13 +104,25 @@ impl<'a> Sweep<'a> {
         if state.next_step < self.plan.steps.count {
             let end = self.plan.window_end(state.next_step);
             let needed = times.partition_point(|time| *time <= end.saturating_sub(self.plan.range_ms));
-            self.take(
-                state,
+            let (times, values) = (
                 times.get(needed..).unwrap_or_default(),
                 values.get(needed..).unwrap_or_default(),
             );
-            if end <= last_time {
-                self.sweep(state, last_time, row)?;
+            let drops_stale = matches!(self.plan.function, LeafFunction::Range(_));
+            let stale = drops_stale && values.iter().any(|value| is_absent(*value));
+            if end > last_time {
+                state.take(times, values, stale);
+            } else if state.times.is_empty() && !stale {
+                // Nothing is kept from before: the samples are looked at where they lie.
+                let low = self.sweep(state, times, values, last_time, row)?;
+                state.take(
+                    times.get(low..).unwrap_or_default(),
+                    values.get(low..).unwrap_or_default(),
+                    false,
+                );
+            } else {
+                state.take(times, values, stale);
+                self.sweep_kept(state, last_time, row)?;
             }
         }
         self.kept = (self.kept + state.times.len()).saturating_sub(kept_before);
@@ -106,52 +131,56 @@ impl<'a> Sweep<'a> {
 
     /// Fills the remaining steps.
     pub(crate) fn finish(&self, state: &mut SeriesState, row: &mut [f64]) -> Result<(), PromqlError> {
-        if state.fed {
-            self.sweep(state, i64::MAX, row)?;
+        if state.fed && state.next_step < self.plan.steps.count {
+            self.sweep_kept(state, i64::MAX, row)?;
         }
         Ok(())
     }
 
-    /// Appends samples to what the series keeps; functions of ranges never see stale markers.
-    fn take(&self, state: &mut SeriesState, times: &[i64], values: &[f64]) {
-        let drops_stale = matches!(self.plan.function, LeafFunction::Range(_));
-        if drops_stale && values.iter().any(|value| is_absent(*value)) {
-            for (time, value) in times.iter().zip(values).filter(|(_, value)| !is_absent(**value)) {
-                state.times.push(*time);
-                state.values.push(*value);
-            }
-        } else {
-            state.times.extend_from_slice(times);
-            state.values.extend_from_slice(values);
-        }
+    /// Sweeps over the samples that the series keeps, and lets go of those that no later window needs.
+    fn sweep_kept(&self, state: &mut SeriesState, until: i64, row: &mut [f64]) -> Result<(), PromqlError> {
+        let (mut times, mut values) = (std::mem::take(&mut state.times), std::mem::take(&mut state.values));
+        let low = self.sweep(state, &times, &values, until, row)?;
+        times.drain(..low);
+        values.drain(..low);
+        state.times = times;
+        state.values = values;
+        Ok(())
     }
 
-    /// Evaluates every step whose window ends by `until`; leaves what later windows need.
-    fn sweep(&self, state: &mut SeriesState, until: i64, row: &mut [f64]) -> Result<(), PromqlError> {
+    /// Evaluates every step whose window ends by `until`; gives the first sample that later windows need.
+    fn sweep(
+        &self,
+        state: &mut SeriesState,
+        times: &[i64],
+        values: &[f64],
+        until: i64,
+        row: &mut [f64],
+    ) -> Result<usize, PromqlError> {
+        let slide = Slide {
+            times,
+            values,
+            until,
+            delta: state.delta,
+            first: state.next_step,
+        };
         let Cursor { low, step } = match self.plan.function {
-            LeafFunction::Latest => self.slide(state, until, row, |window, _| window.values.last().copied())?,
-            LeafFunction::LatestTime => self.slide(state, until, row, |window, _| {
+            LeafFunction::Latest => self.slide(slide, row, |window, _| window.values.last().copied())?,
+            LeafFunction::LatestTime => self.slide(slide, row, |window, _| {
                 let value = window.values.last()?;
                 let time = window.times.last()?;
                 (!is_absent(*value)).then_some(*time as f64 / 1_000.0)
             })?,
             // Dashboards ask this one more than all others together: it gets a loop of its own.
-            LeafFunction::Range(RangeFunction::Rate) => self.slide(state, until, row, |window, params| {
+            LeafFunction::Range(RangeFunction::Rate) => self.slide(slide, row, |window, params| {
                 Some(evaluate(RangeFunction::Rate, window, params))
             })?,
-            LeafFunction::Range(function) => self.slide(state, until, row, |window, params| {
-                Some(evaluate(function, window, params))
-            })?,
+            LeafFunction::Range(function) => {
+                self.slide(slide, row, |window, params| Some(evaluate(function, window, params)))?
+            }
         };
         state.next_step = step;
-        let done = if step < self.plan.steps.count {
-            low
-        } else {
-            state.times.len()
-        };
-        state.times.drain(..done);
-        state.values.drain(..done);
-        Ok(())
+        Ok(if step < self.plan.steps.count { low } else { times.len() })
     }
 
     #[expect(
@@ -160,21 +189,21 @@ impl<'a> Sweep<'a> {
     )]
     fn slide(
         &self,
-        state: &SeriesState,
-        until: i64,
+        slide: Slide<'_>,
         row: &mut [f64],
         value_of: impl Fn(Window<'_>, Params) -> Option<f64>,
     ) -> Result<Cursor, PromqlError> {
         let plan = self.plan;
-        let (times, values) = (state.times.as_slice(), state.values.as_slice());
+        let Slide { times, values, .. } = slide;
+        let stride = if plan.fixed.is_some() { 0 } else { plan.steps.step };
         let (mut low, mut high, mut last_fall) = (0, 0, 0);
-        let mut step = state.next_step;
+        let mut step = slide.first;
+        let mut end = plan.window_end(step);
         while step < plan.steps.count {
-            let end = plan.window_end(step);
             while low < times.len() && times[low] <= end.saturating_sub(plan.range_ms) {
                 low += 1;
             }
-            if end > until {
+            if end > slide.until {
                 break;
             }
             high = high.max(low);
@@ -192,7 +221,7 @@ impl<'a> Sweep<'a> {
                     range_ms: plan.range_ms,
                     now: plan.steps.at(step),
                     falls: last_fall > low,
-                    delta: state.delta,
+                    delta: slide.delta,
                 };
                 if let (Some(cell), Some(value)) = (row.get_mut(step), value_of(window, self.params(step))) {
                     *cell = value;
@@ -200,6 +229,7 @@ impl<'a> Sweep<'a> {
                 self.looked_at(high - low)?;
             }
             step += 1;
+            end = end.saturating_add(stride);
         }
         Ok(Cursor { low, step })
     }
@@ -229,6 +259,16 @@ impl<'a> Sweep<'a> {
             [param(0), param(1)]
         }
     }
+}
+
+/// What is slid over: samples, the last instant whose windows they complete, and the first step not done.
+#[derive(Debug, Clone, Copy)]
+struct Slide<'s> {
+    times: &'s [i64],
+    values: &'s [f64],
+    until: i64,
+    delta: bool,
+    first: usize,
 }
 
 /// Where a sweep stopped: the first sample that later windows need, and the first step not done.

@@ -27,6 +27,7 @@ pub(crate) struct Window<'a> {
 pub(crate) type Params = [f64; 2];
 
 /// The function's value; absent when the window has too few samples.
+#[inline]
 pub(crate) fn evaluate(function: RangeFunction, window: Window<'_>, params: Params) -> f64 {
     let Window { times, values, .. } = window;
     let (Some(first), Some(last)) = (values.first().copied(), values.last().copied()) else {
