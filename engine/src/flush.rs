@@ -135,7 +135,14 @@ fn write_samples(fs: &Arc<dyn Fs>, tmp: &Path, meta: PartMeta, view: &HeadView) 
     };
     let slice_ms = options.slice_length_s.saturating_mul(1000);
     let time = view.time_range();
-    let mut keys = view.keys(view.series());
+    let series = view.series();
+    let expected = series.len();
+    let mut keys = view.keys(series);
+    if keys.len() != expected {
+        // Better a head that stays than rows without their labels.
+        let unnamed = expected - keys.len();
+        return Err(PartError::InvalidRows(format!("{unnamed} series of a head have no labels")).into());
+    }
     keys.sort_unstable_by(|a, b| a.1.cmp(&b.1));
     let mut writer = MetricsPartWriter::create(fs, tmp, meta, &options)?;
     let mut reader = view.reader();

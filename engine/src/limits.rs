@@ -56,6 +56,8 @@ pub const LATE_MERGE_DELAY_S: i64 = 86_400;
 pub const MERGE_BUFFER_BYTES: u64 = 8 * 1024 * 1024;
 /// How long an engine that closes goes on flushing heads, in seconds; the log keeps the rest.
 pub const CLOSE_FLUSH_S_MAX: i64 = 5;
+/// How long an engine that closes waits for its threads, in milliseconds; a longer merge is left to itself.
+pub const CLOSE_THREADS_MS_MAX: u64 = 3_000;
 /// Hundredths of its ingest share that a signal's heads may hold before the largest is flushed early.
 pub const HEADS_PRESSURE_PERCENT: u64 = 50;
 /// How often the ticker looks for what is due, in milliseconds.

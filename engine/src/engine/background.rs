@@ -2,13 +2,12 @@
 //! engine, so that the engine can end them.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::core::Core;
-use crate::limits::{FLUSH_RETRY_MS, TICK_MS};
+use crate::limits::{CLOSE_THREADS_MS_MAX, FLUSH_RETRY_MS, TICK_MS};
 use crate::recovery::OpenError;
 
 /// Running threads; they end when this is stopped.
@@ -16,15 +15,19 @@ use crate::recovery::OpenError;
 pub(crate) struct Threads {
     /// Dropped to end them: a receiver without sender returns at once.
     stop: Option<Sender<()>>,
-    handles: Vec<JoinHandle<()>>,
+    /// Each thread holds a sender; when all are gone, all threads have ended.
+    ended: Receiver<()>,
+    ending: Option<Sender<()>>,
 }
 
 impl Threads {
     pub(crate) fn start(core: &Arc<Core>, wake: Receiver<()>) -> Result<Self, OpenError> {
         let (stop, stopped) = bounded(0);
+        let (ending, ended) = bounded(0);
         let mut threads = Self {
             stop: Some(stop),
-            handles: Vec::new(),
+            ended,
+            ending: Some(ending),
         };
         let own = (Arc::clone(core), stopped.clone());
         threads.spawn("icecore-flush", move || flusher(&own.0, &wake, &own.1))?;
@@ -46,21 +49,24 @@ impl Threads {
     }
 
     fn spawn(&mut self, name: &'static str, run: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
-        let handle = std::thread::Builder::new()
+        let ending = self.ending.clone();
+        std::thread::Builder::new()
             .name(name.to_owned())
-            .spawn(run)
-            .map_err(|source| OpenError::Thread { name, source })?;
-        self.handles.push(handle);
-        Ok(())
+            .spawn(move || {
+                run();
+                drop(ending);
+            })
+            .map(drop)
+            .map_err(|source| OpenError::Thread { name, source })
     }
 
-    /// Ends them and waits until they have: a flush or merge under way is finished or given up first.
+    /// Ends them and waits until they have, but for a long merge: that one is left to itself, and what it leaves behind
+    /// is removed at the next open.
     pub(crate) fn stop(mut self) {
         self.stop = None;
-        for handle in self.handles.drain(..) {
-            // A thread that panicked has ended too.
-            let _ended = handle.join();
-        }
+        self.ending = None;
+        // Nobody ever sends: it ends by disconnection, or by the time.
+        let _ended = self.ended.recv_timeout(Duration::from_millis(CLOSE_THREADS_MS_MAX));
     }
 }
 

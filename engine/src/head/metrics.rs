@@ -153,9 +153,9 @@ pub(crate) struct SampleBuffer {
     values: Vec<f64>,
     starts: Vec<i64>,
     temporalities: Vec<Temporality>,
+    /// Empty where no sample has one.
     histograms: Vec<Option<NativeHistogram>>,
     has_starts: bool,
-    has_histograms: bool,
 }
 
 impl SampleBuffer {
@@ -166,22 +166,24 @@ impl SampleBuffer {
         self.temporalities.clear();
         self.histograms.clear();
         self.has_starts = false;
-        self.has_histograms = false;
     }
 
     fn push(&mut self, rows: &MetricRows, row: usize, at: i64) {
         let start = rows.start_timestamp(row);
         let histogram = rows.histogram(row);
         self.has_starts |= start != 0;
-        self.has_histograms |= histogram.is_some();
-        self.timestamps.push(at);
         self.values.push(match &histogram {
             Some(_) => f64::NAN,
             None => rows.values.get(row).copied().unwrap_or(f64::NAN),
         });
+        // The column of histograms is wide: it begins with the first of them.
+        if histogram.is_some() || !self.histograms.is_empty() {
+            self.histograms.resize_with(self.timestamps.len(), || None);
+            self.histograms.push(histogram);
+        }
+        self.timestamps.push(at);
         self.starts.push(start);
         self.temporalities.push(rows.temporality(row));
-        self.histograms.push(histogram);
     }
 
     /// Rows were pushed newest first: brings them into the order of time and leaves the newest of each time.
@@ -229,7 +231,7 @@ impl SampleBuffer {
             start_timestamps: self.has_starts.then_some(self.starts.as_slice()),
             // A part keeps one temporality a series and slice: the newest, here as there.
             temporality: self.temporalities.last().copied().unwrap_or_default(),
-            histograms: self.has_histograms.then_some(self.histograms.as_slice()),
+            histograms: (!self.histograms.is_empty()).then_some(self.histograms.as_slice()),
         }
     }
 }
