@@ -33,6 +33,8 @@ pub(crate) fn add_note(notes: &mut Vec<String>, note: String) {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TimeBounds {
     pub(crate) range: TimeRange,
+    /// When the batch arrives, in milliseconds.
+    pub(crate) now_ms: i64,
     /// The same in words for the sender.
     pub(crate) late_max_ms: i64,
     pub(crate) future_max_ms: i64,

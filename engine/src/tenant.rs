@@ -189,6 +189,7 @@ impl Tenant {
                 within(now.0.saturating_sub(late_max_ms)),
                 within(now.0.saturating_add(future_max_ms)),
             ),
+            now_ms: now.0,
             late_max_ms,
             future_max_ms,
         }

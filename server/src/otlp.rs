@@ -6,12 +6,15 @@
 pub mod any_value;
 pub(crate) mod arrival;
 mod envelope;
+mod identity;
 pub mod json;
 pub(crate) mod json_text;
 pub mod limits;
+pub mod logs;
 pub mod metrics;
 #[cfg(test)]
 pub(crate) mod test_support;
+pub mod traces;
 
 use crate::protobuf::WireError;
 

@@ -137,6 +137,11 @@ impl LogsBatch {
         &self.common.tenant
     }
 
+    /// When the batch arrived, in nanoseconds since the Unix epoch: the time of records that have none.
+    pub fn now_ns(&self) -> i64 {
+        self.common.now_ns()
+    }
+
     /// Records pushed and taken so far.
     pub fn rows(&self) -> usize {
         self.columns.timestamp.len()

@@ -12,6 +12,7 @@ use crate::outcome::AppendError;
 use crate::reason::{Reason, Rejections};
 use crate::record::SharedText;
 use crate::tenant::Tenant;
+use crate::time::TimestampMs;
 
 /// Bytes reserved at a time.
 const RESERVE_STEP_BYTES: u64 = 64 * 1024;
@@ -104,6 +105,11 @@ impl Common {
             self.parts.shared.add_scope(json);
         }
         ScopeSlot(number)
+    }
+
+    /// When the batch arrived, in nanoseconds.
+    pub(super) fn now_ns(&self) -> i64 {
+        TimestampMs(self.bounds.now_ms).to_ns().0
     }
 
     /// Whether a row of this time and size is taken; counts it where not.

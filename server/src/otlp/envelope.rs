@@ -2,7 +2,6 @@
 //!
 //! Both have the same shape on the wire: field 1 who, field 2 what (repeated), field 3 the schema URL.
 
-use super::any_value::{Oddities, RawAttributes, ValueError, key_value};
 use crate::protobuf::{Fields, WireError};
 
 /// One layer: its head is read first, wherever in the bytes it lies, and its items are walked then.
@@ -50,18 +49,4 @@ pub(super) fn next_of<'a>(fields: &mut Fields<'a>, number: u32) -> Result<Option
         }
     }
     Ok(None)
-}
-
-/// The attributes of a message that has them in field `number`, in the order they came.
-pub(super) fn attributes<'a>(
-    message: &'a [u8],
-    number: u32,
-    oddities: &mut Oddities,
-) -> Result<RawAttributes<'a>, ValueError> {
-    let mut attributes = RawAttributes::new();
-    let mut fields = Fields::of(message);
-    while let Some(attribute) = next_of(&mut fields, number)? {
-        attributes.push(key_value(attribute, oddities)?);
-    }
-    Ok(attributes)
 }

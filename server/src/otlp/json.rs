@@ -8,10 +8,11 @@ mod scalar;
 mod schema;
 mod transcode;
 
-use serde::de::DeserializeSeed as _;
+use jiter::Jiter;
 
 use self::schema::Message;
-use self::transcode::MessageSeed;
+use self::transcode::Problem;
+use super::limits::JSON_MESSAGE_DEPTH_MAX;
 
 /// A request that is no JSON of the expected message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,17 +40,17 @@ pub fn traces_to_protobuf(json: &[u8]) -> Result<Vec<u8>, JsonError> {
 fn to_protobuf(json: &[u8], message: &'static Message) -> Result<Vec<u8>, JsonError> {
     // Protobuf is a third of JSON's size or less; its padded lengths cost a little of that back.
     let mut out = Vec::with_capacity(json.len() / 2);
-    let error = |error: serde_json::Error| JsonError {
-        message: message.name,
-        problem: error.to_string(),
-    };
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
-    MessageSeed::new(message, &mut out)
-        .deserialize(&mut deserializer)
-        .map_err(error)?;
-    deserializer.end().map_err(error)?;
-    Ok(out)
+    let mut reader = Jiter::new(json);
+    let walked = transcode::message(&mut reader, message, &mut out, JSON_MESSAGE_DEPTH_MAX)
+        .and_then(|()| reader.finish().map_err(Problem::Json));
+    match walked {
+        Ok(()) => Ok(out),
+        Err(problem) => Err(JsonError {
+            message: message.name,
+            problem: problem.words(&reader),
+        }),
+    }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -12,3 +12,6 @@ pub const QUANTILES_MAX: usize = 1_000;
 pub const TARGET_INFO_INTERVAL_MS: i64 = 150_000;
 /// Repetitions of `target_info` in one request at most.
 pub const TARGET_INFO_SAMPLES_MAX: i64 = 64;
+/// Messages inside each other in a JSON request at most: enough for attribute values of `ANY_VALUE_DEPTH_MAX`, each
+/// level of which is up to three messages.
+pub const JSON_MESSAGE_DEPTH_MAX: usize = 256;

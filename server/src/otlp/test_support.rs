@@ -1,15 +1,20 @@
 //! What tests of the decoders share: a tenant to decode for, and what was stored as lines to read.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
+pub(crate) mod expected;
+pub(crate) mod random;
+pub(crate) mod rows;
+
 use std::sync::Arc;
 
-use icecore_engine::batch::MetricsBatch;
+use icecore_engine::batch::{LogsBatch, MetricsBatch, SpansBatch};
 use icecore_engine::budget::MemoryBudget;
 use icecore_engine::ids::{SeriesRef, StoreId, TenantId};
 use icecore_engine::options::PerSignal;
 use icecore_engine::outcome::Outcome;
 use icecore_engine::tenant::{AdmittedMetrics, Tenant, TenantLimits};
 use icecore_engine::time::TimestampMs;
+use serde_json::Value;
 
 /// The time at which test requests arrive.
 pub(crate) const NOW_MS: i64 = 1_800_000_000_000;
@@ -53,7 +58,7 @@ pub(crate) struct Stored {
 pub(crate) fn admit(tenant: &Arc<Tenant>, batch: MetricsBatch) -> Stored {
     let admitted = Tenant::admit_metrics(batch).unwrap();
     tenant.learn_metadata(&admitted.metadata);
-    let rows = rows(tenant, &admitted);
+    let rows = sample_lines(tenant, &admitted);
     let metadata = admitted
         .metadata
         .iter()
@@ -82,7 +87,7 @@ pub(crate) fn admit(tenant: &Arc<Tenant>, batch: MetricsBatch) -> Stored {
     }
 }
 
-fn rows(tenant: &Arc<Tenant>, admitted: &AdmittedMetrics) -> Vec<String> {
+fn sample_lines(tenant: &Arc<Tenant>, admitted: &AdmittedMetrics) -> Vec<String> {
     let rows = &admitted.rows;
     let mut lines: Vec<String> = (0..rows.len())
         .map(|row| {
@@ -112,6 +117,18 @@ fn rows(tenant: &Arc<Tenant>, admitted: &AdmittedMetrics) -> Vec<String> {
 fn series(tenant: &Arc<Tenant>, number: u32) -> String {
     let key = tenant.key(SeriesRef(number)).unwrap();
     format!("{}{}", key.metric(), key.labels_json())
+}
+
+/// Admits log records; the rows as JSON and the answer.
+pub(crate) fn admit_logs(batch: LogsBatch) -> (Vec<Value>, Outcome) {
+    let admitted = Tenant::admit_logs(batch).unwrap();
+    (rows::rows(&admitted.rows), admitted.admission.confirm())
+}
+
+/// Admits spans; the rows as JSON and the answer.
+pub(crate) fn admit_spans(batch: SpansBatch) -> (Vec<Value>, Outcome) {
+    let admitted = Tenant::admit_spans(batch).unwrap();
+    (rows::rows(&admitted.rows), admitted.admission.confirm())
 }
 
 /// Lower-case hex.

@@ -1,166 +1,137 @@
 //! Single values: numbers that may be strings, ids in hex, bytes in base64, enumerators by number or name.
 
-use std::fmt;
-
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use serde::de::{DeserializeSeed, Deserializer, Error, Visitor};
 
 use super::schema::{Kind, Member};
 use crate::protobuf::write;
 
-/// Reads one value that is no message and appends its field.
-pub(super) struct ScalarSeed<'o> {
-    pub(super) member: &'static Member,
-    pub(super) out: &'o mut Vec<u8>,
+/// A value that its member cannot have.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{value:?} is no value of {member}")]
+pub(super) struct NoValue {
+    member: &'static str,
+    value: String,
 }
 
-impl<'de> DeserializeSeed<'de> for ScalarSeed<'_> {
-    type Value = ();
+/// Characters of a refused value that are repeated to the sender.
+const QUOTED_CHARS_MAX: usize = 64;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl ScalarSeed<'_> {
-    fn wrong<E: Error>(&self, value: impl fmt::Display) -> E {
-        E::custom(format_args!("{value} is no value of {}", self.member.name))
-    }
-
-    /// An integer of any width, checked against the member's.
-    fn integer<E: Error>(self, value: i128) -> Result<(), E> {
-        let number = self.member.number;
-        let out_of_range = || E::custom(format_args!("{value} is out of range for {}", self.member.name));
-        match self.member.kind {
-            Kind::Double => write::fixed64_field(self.out, number, (value as f64).to_bits()),
-            Kind::Fixed64 => {
-                let value = u64::try_from(value).map_err(|_| out_of_range())?;
-                write::fixed64_field(self.out, number, value);
-            }
-            Kind::Sfixed64 => {
-                let value = i64::try_from(value).map_err(|_| out_of_range())?;
-                write::fixed64_field(self.out, number, value.cast_unsigned());
-            }
-            Kind::Fixed32 => {
-                let value = u32::try_from(value).map_err(|_| out_of_range())?;
-                write::fixed32_field(self.out, number, value);
-            }
-            Kind::Uint => {
-                let value = u64::try_from(value).map_err(|_| out_of_range())?;
-                write::varint_field(self.out, number, value);
-            }
-            Kind::Int => {
-                let value = i64::try_from(value).map_err(|_| out_of_range())?;
-                write::varint_field(self.out, number, value.cast_unsigned());
-            }
-            Kind::Sint32 => {
-                let value = i32::try_from(value).map_err(|_| out_of_range())?;
-                write::varint_field(self.out, number, u64::from((value << 1 ^ value >> 31).cast_unsigned()));
-            }
-            Kind::Enum(_) => {
-                let value = i32::try_from(value).map_err(|_| out_of_range())?;
-                write::varint_field(self.out, number, i64::from(value).cast_unsigned());
-            }
-            _ => return Err(self.wrong(value)),
-        }
-        Ok(())
-    }
-
-    fn double<E: Error>(self, value: f64) -> Result<(), E> {
-        if let Kind::Double = self.member.kind {
-            write::fixed64_field(self.out, self.member.number, value.to_bits());
-            return Ok(());
-        }
-        // proto3 JSON takes 1.0 and 1e3 for integers.
-        if value.fract() == 0.0 && value.abs() < 2_f64.powi(64) {
-            return self.integer(value as i128);
-        }
-        Err(self.wrong(value))
-    }
-
-    fn text<E: Error>(self, text: &str) -> Result<(), E> {
-        let number = self.member.number;
-        match self.member.kind {
-            Kind::Text => write::bytes_field(self.out, number, text.as_bytes()),
-            Kind::Base64 => {
-                let bytes = decode_base64(text).ok_or_else(|| self.wrong::<E>("text that is no base64"))?;
-                write::bytes_field(self.out, number, &bytes);
-            }
-            // What is no hex is no id: it is written as an empty one, and the item is judged by the rules for ids.
-            Kind::Hex => write::bytes_field(self.out, number, &decode_hex(text).unwrap_or_default()),
-            Kind::Enum(names) => {
-                let found = names.iter().find(|(name, _)| *name == text).map(|(_, number)| *number);
-                return match (found, text.parse::<i32>()) {
-                    (Some(value), _) | (None, Ok(value)) => self.integer(i128::from(value)),
-                    (None, Err(_)) => Err(self.wrong(text)),
-                };
-            }
-            Kind::Double => {
-                let value = match text {
-                    "NaN" => f64::NAN,
-                    "Infinity" => f64::INFINITY,
-                    "-Infinity" => f64::NEG_INFINITY,
-                    _ => json_number(text).ok_or_else(|| self.wrong::<E>(text))?,
-                };
-                return self.double(value);
-            }
-            Kind::Bool | Kind::Message(_) => return Err(self.wrong(text)),
-            _ => {
-                return match (text.parse::<i128>(), json_number(text)) {
-                    (Ok(value), _) => self.integer(value),
-                    (Err(_), Some(value)) => self.double(value),
-                    (Err(_), None) => Err(self.wrong(text)),
-                };
-            }
-        }
-        Ok(())
+fn no_value(member: &Member, value: &str) -> NoValue {
+    NoValue {
+        member: member.name,
+        value: value.chars().take(QUOTED_CHARS_MAX).collect(),
     }
 }
 
-impl Visitor<'_> for ScalarSeed<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a value of {}", self.member.name)
+/// true or false.
+pub(super) fn boolean(member: &Member, out: &mut Vec<u8>, value: bool) -> Result<(), NoValue> {
+    if !matches!(member.kind, Kind::Bool) {
+        return Err(no_value(member, if value { "true" } else { "false" }));
     }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        match self.member.kind {
-            Kind::Bool => {
-                write::varint_field(self.out, self.member.number, u64::from(value));
-                Ok(())
-            }
-            _ => Err(self.wrong(value)),
-        }
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        self.integer(i128::from(value))
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        self.integer(i128::from(value))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        self.double(value)
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        self.text(text)
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Err(self.wrong("null"))
-    }
+    write::varint_field(out, member.number, u64::from(value));
+    Ok(())
 }
 
-/// A number as JSON writes it; Rust's own parser would also take `inf` and `1_0`'s like.
-fn json_number(text: &str) -> Option<f64> {
+/// A bare number, as its digits.
+pub(super) fn number(member: &Member, out: &mut Vec<u8>, digits: &[u8]) -> Result<(), NoValue> {
+    let digits = std::str::from_utf8(digits).unwrap_or_default();
+    parse_number(digits)
+        .and_then(|number| put_number(member, out, number))
+        .ok_or_else(|| no_value(member, digits))
+}
+
+/// A string: text, bytes, an id, an enumerator's name, or a number.
+pub(super) fn text(member: &Member, out: &mut Vec<u8>, text: &str) -> Result<(), NoValue> {
+    let written = match member.kind {
+        Kind::Text => {
+            write::bytes_field(out, member.number, text.as_bytes());
+            Some(())
+        }
+        Kind::Base64 => decode_base64(text).map(|bytes| write::bytes_field(out, member.number, &bytes)),
+        // What is no hex is no id: it is written as an empty one, and the item is judged by the rules for ids.
+        Kind::Hex => {
+            write::bytes_field(out, member.number, &decode_hex(text).unwrap_or_default());
+            Some(())
+        }
+        Kind::Enum(names) => {
+            let named = names.iter().find(|(name, _)| *name == text);
+            let number = match named {
+                Some((_, number)) => Some(Number::Integer(i128::from(*number))),
+                None => parse_number(text),
+            };
+            number.and_then(|number| put_number(member, out, number))
+        }
+        Kind::Double => {
+            let special = match text {
+                "NaN" => Some(f64::NAN),
+                "Infinity" => Some(f64::INFINITY),
+                "-Infinity" => Some(f64::NEG_INFINITY),
+                _ => None,
+            };
+            let number = special.map(Number::Double).or_else(|| parse_number(text));
+            number.and_then(|number| put_number(member, out, number))
+        }
+        Kind::Bool | Kind::Message(_) => None,
+        _ => parse_number(text).and_then(|number| put_number(member, out, number)),
+    };
+    written.ok_or_else(|| no_value(member, text))
+}
+
+/// A number as it was written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Number {
+    Integer(i128),
+    Double(f64),
+}
+
+/// Digits to a number, exact to the last bit.
+fn parse_number(digits: &str) -> Option<Number> {
+    if let Ok(integer) = digits.parse() {
+        return Some(Number::Integer(integer));
+    }
+    // Rust's own parser would take `inf` and `nan` too.
     let allowed = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | 'e' | 'E');
-    text.chars().all(allowed).then(|| text.parse().ok()).flatten()
+    if !digits.chars().all(allowed) {
+        return None;
+    }
+    digits.parse().ok().map(Number::Double)
+}
+
+/// Writes a number as the member wants it; none when it is out of range.
+fn put_number(member: &Member, out: &mut Vec<u8>, number: Number) -> Option<()> {
+    let integer = match number {
+        Number::Integer(integer) => integer,
+        // proto3 JSON takes 1.0 and 1e3 for integers.
+        Number::Double(double) if double.fract() == 0.0 && double.abs() < 2_f64.powi(64) => double as i128,
+        Number::Double(_) => i128::MAX,
+    };
+    let field = member.number;
+    match member.kind {
+        Kind::Double => {
+            let double = match number {
+                Number::Integer(integer) => integer as f64,
+                Number::Double(double) => double,
+            };
+            write::fixed64_field(out, field, double.to_bits());
+        }
+        Kind::Fixed64 => write::fixed64_field(out, field, u64::try_from(integer).ok()?),
+        Kind::Sfixed64 => write::fixed64_field(out, field, i64::try_from(integer).ok()?.cast_unsigned()),
+        Kind::Fixed32 => write::fixed32_field(out, field, u32::try_from(integer).ok()?),
+        Kind::Uint => write::varint_field(out, field, u64::try_from(integer).ok()?),
+        Kind::Int => write::varint_field(out, field, i64::try_from(integer).ok()?.cast_unsigned()),
+        Kind::Sint32 => {
+            let value = i32::try_from(integer).ok()?;
+            write::varint_field(out, field, u64::from((value << 1 ^ value >> 31).cast_unsigned()));
+        }
+        Kind::Enum(_) => {
+            let value = i64::from(i32::try_from(integer).ok()?);
+            write::varint_field(out, field, value.cast_unsigned());
+        }
+        Kind::Text | Kind::Base64 | Kind::Hex | Kind::Bool | Kind::Message(_) => return None,
+    }
+    Some(())
 }
 
 /// Either alphabet, with or without padding, as proto3 JSON demands.

@@ -1,160 +1,120 @@
-//! Walks JSON by the tables and writes each member where it stands. Depth is bounded by the JSON reader (128 levels).
+//! Walks JSON by the tables and writes each member where it stands. Both nesting and what is skipped are bounded.
 
-use std::borrow::Cow;
-use std::fmt;
+use jiter::{Jiter, JiterError, Peek};
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-
-use super::scalar::ScalarSeed;
+use super::scalar::{self, NoValue};
 use super::schema::{Kind, Member, Message};
+use crate::otlp::limits::JSON_MESSAGE_DEPTH_MAX;
 use crate::protobuf::write;
 
-/// Reads one message and appends its fields.
-pub(super) struct MessageSeed<'o> {
+/// Why JSON is no request.
+#[derive(Debug)]
+pub(super) enum Problem {
+    /// It is no JSON, or an array where an object should be, and the like.
+    Json(JiterError),
+    /// A value is none of its member's.
+    Value(NoValue),
+    /// A member that is a list or a message is something else.
+    Shape(&'static str),
+    /// Messages nest deeper than `JSON_MESSAGE_DEPTH_MAX`.
+    TooDeep,
+    /// A message too long to write.
+    TooLong,
+}
+
+impl From<JiterError> for Problem {
+    fn from(error: JiterError) -> Self {
+        Self::Json(error)
+    }
+}
+
+impl From<NoValue> for Problem {
+    fn from(error: NoValue) -> Self {
+        Self::Value(error)
+    }
+}
+
+impl Problem {
+    /// The problem in words; `json` is where it was met.
+    pub(super) fn words(&self, json: &Jiter<'_>) -> String {
+        let at = json.current_position();
+        match self {
+            Self::Json(error) => error.description(json),
+            Self::Value(error) => format!("{error} at {at}"),
+            Self::Shape(name) => format!("{name} is neither null nor what it should be at {at}"),
+            Self::TooDeep => format!("messages nest deeper than {JSON_MESSAGE_DEPTH_MAX} levels"),
+            Self::TooLong => "a message is too long".to_owned(),
+        }
+    }
+}
+
+/// Reads one message object and appends its fields. Unknown members are passed over.
+pub(super) fn message(
+    json: &mut Jiter<'_>,
     message: &'static Message,
-    out: &'o mut Vec<u8>,
-}
-
-impl<'o> MessageSeed<'o> {
-    pub(super) fn new(message: &'static Message, out: &'o mut Vec<u8>) -> Self {
-        Self { message, out }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for MessageSeed<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for MessageSeed<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a JSON object of {}", self.message.name)
-    }
-
-    /// null in a list of messages is an empty message.
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(Name(name)) = map.next_key()? {
-            match self.message.member(&name) {
-                Some(member) => map.next_value_seed(MemberSeed { member, out: self.out })?,
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
+    out: &mut Vec<u8>,
+    depth_left: usize,
+) -> Result<(), Problem> {
+    let depth_left = depth_left.checked_sub(1).ok_or(Problem::TooDeep)?;
+    let mut next = json.next_object()?.map(|name| message.member(name));
+    while let Some(found) = next {
+        match found {
+            Some(found) => member(json, found, out, depth_left)?,
+            None => json.next_skip()?,
         }
-        Ok(())
+        next = json.next_key()?.map(|name| message.member(name));
     }
+    Ok(())
 }
 
-/// A member's name, borrowed from the request where it holds no escape.
-struct Name<'a>(Cow<'a, str>);
-
-impl<'de> serde::Deserialize<'de> for Name<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-        impl<'de> Visitor<'de> for NameVisitor {
-            type Value = Name<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a member's name")
-            }
-
-            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Borrowed(name)))
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Owned(name.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(NameVisitor)
+/// Reads the value of a member: null, one value, or a list.
+fn member(json: &mut Jiter<'_>, member: &'static Member, out: &mut Vec<u8>, depth_left: usize) -> Result<(), Problem> {
+    let peek = json.peek()?;
+    if peek == Peek::Null {
+        json.known_null()?;
+        return Ok(());
     }
-}
-
-/// Reads the value of one member: null, one value, or a list.
-struct MemberSeed<'o> {
-    member: &'static Member,
-    out: &'o mut Vec<u8>,
-}
-
-impl<'de> DeserializeSeed<'de> for MemberSeed<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_option(self)
+    if !member.repeated {
+        return element(json, peek, member, out, depth_left);
     }
-}
-
-impl<'de> Visitor<'de> for MemberSeed<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a value of {}", self.member.name)
+    if peek != Peek::Array {
+        return Err(Problem::Shape(member.name));
     }
-
-    fn visit_none<E>(self) -> Result<(), E> {
-        Ok(())
+    let mut next = json.known_array()?;
+    while let Some(peek) = next {
+        element(json, peek, member, out, depth_left)?;
+        next = json.array_step()?;
     }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        if self.member.repeated {
-            deserializer.deserialize_seq(ListVisitor(self))
-        } else {
-            element(self.member, self.out, deserializer)
-        }
-    }
-}
-
-struct ListVisitor<'o>(MemberSeed<'o>);
-
-impl<'de> Visitor<'de> for ListVisitor<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a list in {}", self.0.member.name)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let MemberSeed { member, out } = self.0;
-        while list.next_element_seed(ElementSeed { member, out })?.is_some() {}
-        Ok(())
-    }
-}
-
-struct ElementSeed<'o> {
-    member: &'static Member,
-    out: &'o mut Vec<u8>,
-}
-
-impl<'de> DeserializeSeed<'de> for ElementSeed<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        element(self.member, self.out, deserializer)
-    }
+    Ok(())
 }
 
 /// One value of a member, as one field. (Numbers of a list are not packed: every parser takes both forms.)
-fn element<'de, D: Deserializer<'de>>(
+fn element(
+    json: &mut Jiter<'_>,
+    peek: Peek,
     member: &'static Member,
     out: &mut Vec<u8>,
-    deserializer: D,
-) -> Result<(), D::Error> {
-    let Kind::Message(message) = member.kind else {
-        return ScalarSeed { member, out }.deserialize(deserializer);
-    };
-    let open = write::begin(out, member.number);
-    MessageSeed::new(message, out).deserialize(deserializer)?;
-    if !write::end(out, open) {
-        return Err(D::Error::custom("a message too long to write"));
+    depth_left: usize,
+) -> Result<(), Problem> {
+    if let Kind::Message(inner) = member.kind {
+        let open = write::begin(out, member.number);
+        match peek {
+            // null in a list of messages is an empty message.
+            Peek::Null => json.known_null()?,
+            Peek::Object => message(json, inner, out, depth_left)?,
+            _ => return Err(Problem::Shape(member.name)),
+        }
+        return if write::end(out, open) {
+            Ok(())
+        } else {
+            Err(Problem::TooLong)
+        };
+    }
+    match peek {
+        Peek::String => scalar::text(member, out, json.known_str()?)?,
+        Peek::True | Peek::False => scalar::boolean(member, out, json.known_bool(peek)?)?,
+        peek if peek.is_num() => scalar::number(member, out, json.known_number_bytes(peek)?)?,
+        _ => return Err(Problem::Shape(member.name)),
     }
     Ok(())
 }

@@ -3,8 +3,9 @@
 use icecore_engine::batch::{ExemplarRow, Slot};
 
 use super::{Decoder, NS_PER_MS};
-use crate::otlp::any_value::{Oddities, RawAttributes, key_value, push_attributes};
+use crate::otlp::any_value::{RawAttributes, key_value, push_attributes};
 use crate::otlp::envelope::next_of;
+use crate::otlp::identity::id;
 use crate::protobuf::{Fields, WireError};
 
 impl Decoder<'_> {
@@ -67,14 +68,4 @@ impl Decoder<'_> {
         self.scratch.json = json;
         Ok(())
     }
-}
-
-/// An id of `N` bytes; another length counts as none.
-fn id<const N: usize>(bytes: &[u8], oddities: &mut Oddities) -> Option<[u8; N]> {
-    if bytes.is_empty() {
-        return None;
-    }
-    let id = <[u8; N]>::try_from(bytes).ok();
-    oddities.invalid_ids += u64::from(id.is_none());
-    id
 }
