@@ -1,6 +1,6 @@
 //! Samples of one series and time in several sources: which are replaced by a newer source.
 
-use hashbrown::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use super::{Source, Superseded, contested};
 use crate::labels::SeriesKey;
@@ -53,7 +53,10 @@ fn shared_series(
         match source {
             Source::Part(piece) => {
                 for group in piece.part.select(matchers, time)? {
-                    by_key.entry(group.key.clone()).or_default().push((at, Run::Group(group)));
+                    by_key
+                        .entry(group.key.clone())
+                        .or_default()
+                        .push((at, Run::Group(group)));
                 }
             }
             Source::Head(view) => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, BooleanArray, FixedSizeBinaryArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::error::ArrowError;
-use hashbrown::HashSet;
+use std::collections::HashSet;
 
 use super::{Source, Superseded, contested};
 use crate::part::{IndexFilter, Part, PartError};
