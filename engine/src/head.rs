@@ -119,6 +119,11 @@ impl Head {
         }
     }
 
+    /// First and last timestamp of its rows, in the signal's unit.
+    pub(crate) fn time(&self) -> TimeRange {
+        self.state.read().time
+    }
+
     pub(crate) fn window(&self) -> Window {
         self.window
     }

@@ -63,6 +63,8 @@ struct Hour {
     active: u64,
     /// Whether the series of parts are in it, and not only those admitted since the start.
     restored: bool,
+    /// The admission that last added a series.
+    generation: u32,
 }
 
 /// Whether a sample may be stored.
@@ -264,9 +266,11 @@ impl Limiter {
         let (counts_now, counts_next) = self.would_count(series, hour);
         let next = self.hour_mut(hour + 1);
         next.active += u64::from(counts_next);
+        let generation = self.generation;
         let at = self.hour_mut(hour);
         if at.refs.insert(series) {
             at.active += u64::from(counts_now);
+            at.generation = generation;
         }
     }
 
@@ -353,9 +357,17 @@ impl Limiter {
         self.hour_mut(hour).restored = true;
     }
 
-    /// Drops the sets of hours before `hour`: no sample that old is admitted any more.
-    pub(crate) fn drop_hours_before(&mut self, hour: i32) {
-        self.hours = self.hours.split_off(&hour);
+    /// Drops the sets of hours before `hour`, as far as no admission after `settled` added to them: who asks for them
+    /// again restores them from parts first.
+    pub(crate) fn drop_hours_before(&mut self, hour: i32, settled: u32) {
+        let in_use = |at: &Hour| at.generation != 0 && settled.wrapping_sub(at.generation) >= u32::MAX / 2;
+        let first_in_use = self.hours.range(..hour).find(|(_, at)| in_use(at));
+        let keep_from = first_in_use.map_or(hour, |(first, _)| *first);
+        self.hours = self.hours.split_off(&keep_from);
+        // The first hour kept no longer counts those of the hour before it; they come back with it.
+        if let Some(first) = self.hours.get_mut(&keep_from) {
+            first.active = first.refs.len();
+        }
     }
 
     /// Whether some hour's set holds the series.

@@ -74,8 +74,8 @@ pub enum AppendError {
         /// Bytes allowed.
         bytes_max: u64,
     },
-    /// The series that the batch names were forgotten while it was being filled.
-    #[error("the batch is older than the series it names: build it again and retry")]
+    /// Series or counts that the batch relies on were forgotten while it was being filled.
+    #[error("what the batch was built on was forgotten meanwhile: build it again and retry")]
     Stale,
     /// One more tenant than there may be.
     #[error("tenant {tenant} would be one more than {tenants_max}: raise --tenants-max")]

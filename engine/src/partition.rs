@@ -14,7 +14,7 @@ use crate::ids::{Signal, StoreId};
 use crate::layout::LsnRange;
 use crate::part::Part;
 use crate::snapshot::{PartitionView, Snapshot};
-use crate::tenant::Tenant;
+use crate::tenant::{InHeads, Tenant};
 use crate::time::{TimeRange, TimestampNs, Window};
 
 /// One tenant's partitions of one signal.
@@ -298,8 +298,8 @@ impl SignalState {
         flushed.push(Arc::downgrade(head));
     }
 
-    /// Refs of all series that have rows in a head, or in one that a reader still holds.
-    pub(crate) fn series_in_heads(&self) -> RoaringBitmap {
+    /// What heads hold of the samples.
+    pub(crate) fn in_heads(&self) -> InHeads {
         let mut series = RoaringBitmap::new();
         // In this order: a head is noted as flushed before it leaves its partition.
         let heads: Vec<Arc<Head>> =
@@ -308,6 +308,9 @@ impl SignalState {
         for head in held.iter().chain(&heads) {
             series.extend(head.series());
         }
-        series
+        InHeads {
+            series,
+            oldest_ms: heads.iter().map(|head| head.time().start).min(),
+        }
     }
 }

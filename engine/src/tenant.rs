@@ -29,6 +29,8 @@ use crate::time::{TimeRange, TimestampMs};
 
 /// Times that a sample may have at all, in milliseconds: what an `i32` of hours can count (some 245,000 years).
 const TIMESTAMP_MS_MAX: i64 = (i32::MAX as i64 - 4) * HOUR_MS;
+/// Sets of hours before the present and before what heads hold that are kept: the cap looks at neighbours.
+const HOURS_KEPT: i32 = 2;
 /// Arrival keys are hashed with another seed than what is written to disk.
 const ARRIVAL_SEED_TWIST: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -46,6 +48,15 @@ pub struct TenantLimits {
 /// Tells which series have a sample in some hours, by the parts on disk: called with those hours, calls back with an
 /// hour and a series' id, in any order, repeats allowed.
 pub type ActiveIds = Box<dyn Fn(&[i32], &mut dyn FnMut(i32, SeriesId)) + Send + Sync>;
+
+/// What heads hold of a tenant's samples.
+#[derive(Debug, Clone, Default)]
+pub struct InHeads {
+    /// Series with a row in a head, or in one that a reader still holds.
+    pub series: RoaringBitmap,
+    /// Time of the oldest sample in a head that is not a part yet, in milliseconds.
+    pub oldest_ms: Option<i64>,
+}
 
 /// What is known of metrics, by name: shared, so that a batch looks there without a lock.
 pub(crate) type MetadataMap = Arc<HashMap<String, MetricMetadata, foldhash::fast::RandomState>>;
@@ -263,17 +274,25 @@ impl Tenant {
     }
 
     /// Forgets what is no longer needed at `now`: labels of series that are not active and of which no head has a row,
-    /// and the hour sets of times too old to arrive. `in_heads` is asked for the series in heads once it is noted which
-    /// batches are still on their way there. How many series were forgotten.
-    pub fn forget_idle(&self, now: TimestampMs, in_heads: impl FnOnce() -> RoaringBitmap) -> u64 {
+    /// and the sets of past hours that parts can tell again. `in_heads` is asked for what heads hold once it is noted
+    /// which batches are still on their way there. How many series were forgotten.
+    pub fn forget_idle(&self, now: TimestampMs, in_heads: impl FnOnce() -> InHeads) -> u64 {
         let settled = self.counting.lock().limiter.settled();
         let in_heads = in_heads();
         let mut series = self.series.write();
         let mut counting = self.counting.lock();
-        let oldest = self.bounds_ms(Signal::Metrics, now).range.start;
-        counting.limiter.drop_hours_before(hour_of(oldest) - 1);
-        let candidates = series.all() - in_heads;
-        let idle = counting.limiter.take_idle(&candidates, hour_of(now.0), settled);
+        let hour = hour_of(now.0);
+        let oldest_ms = match (self.active_ids.get(), in_heads.oldest_ms) {
+            (Some(_), Some(oldest_ms)) => oldest_ms.min(now.0),
+            (Some(_), None) => now.0,
+            // Without parts nobody could tell again: only what is too old to arrive goes.
+            (None, _) => self.bounds_ms(Signal::Metrics, now).range.start,
+        };
+        counting
+            .limiter
+            .drop_hours_before(hour_of(oldest_ms) - HOURS_KEPT, settled);
+        let candidates = series.all() - in_heads.series;
+        let idle = counting.limiter.take_idle(&candidates, hour, settled);
         series.forget(&idle, |at| counting.limiter.counts(at));
         counting.settle_memory();
         idle.len()

@@ -255,7 +255,7 @@ impl Core {
             .all()
             .iter()
             .map(|tenant| {
-                let in_heads = || tenant.signals.metrics.series_in_heads();
+                let in_heads = || tenant.signals.metrics.in_heads();
                 tenant.tenant.forget_idle(now, in_heads)
             })
             .sum()

@@ -92,9 +92,9 @@ impl Tenant {
     /// Decides what of a batch is stored, and makes its record. Nothing is counted in the ledger before `confirm`.
     pub fn admit_metrics(batch: MetricsBatch) -> Result<AdmittedMetrics, AppendError> {
         let (tenant, mut parts) = batch.into_parts()?;
-        tenant.restore_hours(&parts.columns.timestamps);
+        let hours = tenant.restore_hours(&parts.columns.timestamps);
         let items = items_of(&parts);
-        let claimed = tenant.claim_rows(&mut parts)?;
+        let claimed = tenant.claim_rows(&mut parts, &hours)?;
         let rows = parts.columns.finish();
         let mut admission = Admission {
             tenant: Arc::clone(&tenant),
@@ -134,15 +134,16 @@ impl Tenant {
         })
     }
 
-    /// Learns from parts who is active in the hours around these times, when that is not known yet.
-    pub(super) fn restore_hours(&self, timestamps_ms: &[i64]) {
+    /// Learns from parts who is active in the hours around these times, when that is not known yet. Those hours; none
+    /// where there are no parts.
+    pub(super) fn restore_hours(&self, timestamps_ms: &[i64]) -> Vec<i32> {
         let Some(active_ids) = self.active_ids.get() else {
-            return;
+            return Vec::new();
         };
         let hours = hours_around(timestamps_ms);
         let missing = self.counting.lock().limiter.hours_missing(&hours);
         if missing.is_empty() {
-            return;
+            return hours;
         }
         let mut found = Vec::new();
         active_ids(&missing, &mut |hour, id| found.push((hour, id)));
@@ -154,10 +155,11 @@ impl Tenant {
         missing.into_iter().for_each(|hour| counting.limiter.restored(hour));
         series.settle_memory();
         counting.settle_memory();
+        hours
     }
 
     /// Admits rows under the locks, drops the refused ones, and gives the others their refs.
-    fn claim_rows(&self, parts: &mut MetricsParts) -> Result<Claimed, AppendError> {
+    fn claim_rows(&self, parts: &mut MetricsParts, hours: &[i32]) -> Result<Claimed, AppendError> {
         let table = if parts.locals.is_empty() {
             Table::Shared(self.series.read())
         } else {
@@ -165,6 +167,10 @@ impl Tenant {
         };
         let mut counting = self.counting.lock();
         let Counting { limiter, starts, .. } = &mut *counting;
+        if !limiter.hours_missing(hours).is_empty() {
+            // Dropped again since they were restored: the count would not be exact.
+            return Err(AppendError::Stale);
+        }
         let claim = limiter.claim(table.get().refs_end());
         let mut admitting = Admitting::new(table, limiter, &mut parts.locals, claim);
         let (refs, columns) = (&mut parts.columns.refs, &parts.columns.timestamps);

@@ -321,6 +321,49 @@ fn batches_of_many_threads_share_one_cap() {
 }
 
 #[test]
+fn past_hours_are_dropped_once_parts_can_tell_them_again() {
+    let tenant = tenant(3);
+    let rows: Arc<Mutex<Vec<(i32, SeriesId)>>> = Arc::default();
+    let told = Arc::clone(&rows);
+    tenant.set_active_ids(Box::new(move |hours, tell| {
+        let rows = told.lock();
+        rows.iter()
+            .filter(|(hour, _)| hours.contains(hour))
+            .for_each(|(hour, id)| tell(*hour, *id));
+    }));
+    let send = |id: u32, timestamp_ms: i64| {
+        let mut batch = tenant.metrics_batch(NOW).unwrap();
+        gauge(&mut batch, id, timestamp_ms, 1.0);
+        let admitted = Tenant::admit_metrics(batch).unwrap();
+        for series in &admitted.refs {
+            let id = tenant.with_series(|series_table| series_table.id(SeriesRef(*series)).unwrap());
+            rows.lock().push((hour_of(timestamp_ms), id));
+        }
+        admitted.admission.confirm().stored
+    };
+    let past = NOW.0 - 20 * HOUR_MS;
+    assert_eq!((0..5).map(|id| send(id, past)).sum::<u64>(), 3);
+    assert_eq!(send(7, past + 3 * HOUR_MS), 1);
+    let before = tenant.memory_bytes();
+    let still_in_head = || InHeads {
+        oldest_ms: Some(past),
+        ..InHeads::default()
+    };
+    tenant.forget_idle(NOW, still_in_head);
+    assert!(tenant.counting.lock().limiter.counts(0));
+    tenant.forget_idle(NOW, InHeads::default);
+    assert!(!tenant.counting.lock().limiter.counts(0));
+    assert!(tenant.memory_bytes() < before);
+    for hour in -1..6 {
+        let at = TimestampMs(past + hour * HOUR_MS);
+        let expected = [0, 3, 3, 0, 1, 1, 0][(hour + 1) as usize];
+        assert_eq!(tenant.active_series(at), expected, "hour {hour}");
+    }
+    assert_eq!(send(4, past + HOUR_MS), 0, "the cap is what it was");
+    assert_eq!(send(1, past + HOUR_MS), 1);
+}
+
+#[test]
 fn two_senders_of_one_series_are_told() {
     let tenant = tenant(10);
     let mut batch = tenant.metrics_batch(NOW).unwrap();
@@ -357,12 +400,11 @@ fn forgotten_series_come_back_and_a_batch_that_named_them_is_told_to_retry() {
     gauge(&mut batch, 1, NOW.0, 1.0);
     let admitted = Tenant::admit_metrics(batch).unwrap();
     let later = TimestampMs(NOW.0 + 3 * HOUR_MS);
-    assert_eq!(
-        tenant.forget_idle(later, RoaringBitmap::new),
-        0,
-        "its batch is in flight"
-    );
-    let in_heads: RoaringBitmap = admitted.refs.iter().copied().collect();
+    assert_eq!(tenant.forget_idle(later, InHeads::default), 0, "its batch is in flight");
+    let in_heads = InHeads {
+        series: admitted.refs.iter().copied().collect(),
+        oldest_ms: Some(NOW.0),
+    };
     admitted.admission.confirm();
     assert_eq!(tenant.forget_idle(later, || in_heads), 0);
     // A batch that reaches the heads after they were looked at is not missed.
@@ -370,12 +412,12 @@ fn forgotten_series_come_back_and_a_batch_that_named_them_is_told_to_retry() {
     gauge(&mut batch, 1, NOW.0, 1.0);
     let overtaking = || {
         Tenant::admit_metrics(batch).unwrap().admission.confirm();
-        RoaringBitmap::new()
+        InHeads::default()
     };
     assert_eq!(tenant.forget_idle(later, overtaking), 0);
     let mut stale = tenant.metrics_batch(later).unwrap();
     gauge(&mut stale, 1, later.0, 1.0);
-    assert_eq!(tenant.forget_idle(later, RoaringBitmap::new), 1);
+    assert_eq!(tenant.forget_idle(later, InHeads::default), 1);
     assert_eq!(Tenant::admit_metrics(stale).unwrap_err(), AppendError::Stale);
     let mut batch = tenant.metrics_batch(later).unwrap();
     gauge(&mut batch, 1, later.0, 1.0);
