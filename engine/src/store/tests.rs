@@ -52,3 +52,36 @@ fn data_without_a_format_is_not_taken_for_a_fresh_folder() {
     fs.remove_file(Path::new("/d/FORMAT")).unwrap();
     assert!(matches!(open(&fs), Err(StoreError::Format { .. })));
 }
+
+#[test]
+fn the_page_of_the_format_says_what_is_written() {
+    let page = include_str!("../../../docs/data-folder-format.md");
+    let fs = SimFs::new();
+    let id = open(&fs).unwrap().id;
+    let bytes = fs.content(Path::new("/d/FORMAT")).unwrap();
+    let field = |name: &str| {
+        let row = page.lines().find(|line| line.contains(&format!("| {name} |"))).unwrap();
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let (offset, length): (usize, usize) = (cells[1].parse().unwrap(), cells[2].parse().unwrap());
+        bytes[offset..offset + length].to_vec()
+    };
+    assert_eq!(field("min reader"), FORMAT_VERSION.to_le_bytes());
+    assert_eq!(field("writer"), FORMAT_VERSION.to_le_bytes());
+    assert_eq!(field("store id"), id.0);
+    assert_eq!(field("windows"), [86_400u32.to_le_bytes(); 3].concat());
+    assert_eq!(bytes.len(), 48);
+    let names = [
+        "FORMAT",
+        "LOCK",
+        "wal/",
+        "data/",
+        "quarantine/",
+        "tmp/",
+        "metadata",
+        "exemplars",
+        ".void",
+        ".parquet",
+    ];
+    assert!(names.iter().all(|name| page.contains(name)));
+    assert!(page.contains(std::str::from_utf8(&MAGIC[..7]).unwrap()));
+}
