@@ -54,7 +54,10 @@ fn read(set: &SeriesSet, range: TimeRange, run: usize) -> BTreeMap<(String, i64)
             for (time, value) in chunk.timestamps.iter().zip(chunk.values) {
                 assert!((first..last).contains(&series) && range.contains(*time));
                 let before = latest.insert(series, *time);
-                assert!(before.is_none_or(|before| before < *time), "samples come in time order, each once");
+                assert!(
+                    before.is_none_or(|before| before < *time),
+                    "samples come in time order, each once"
+                );
                 found.insert((format!("{:?}", set.key(series)), *time), *value);
             }
         })
