@@ -121,7 +121,7 @@ impl Engine {
     pub fn compact(&self) -> Result<(), UpkeepError> {
         self.core.flush_all()?;
         self.core.merge_all(true)?;
-        self.core.trim_log()
+        self.core.empty_log()
     }
 
     /// Does what is due by the clock: old heads are flushed, partitions that are too old or too much are dropped, small

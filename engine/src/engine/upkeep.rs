@@ -72,7 +72,7 @@ impl Core {
             self.frozen_added(state.freeze(usize::MAX, |_, _| true));
             self.flush_frozen(&state)?;
         }
-        self.trim_log()
+        self.empty_log()
     }
 
     /// What is due by the clock, merges aside.
@@ -106,6 +106,14 @@ impl Core {
         let trusted = self.clock_guard.lock().trusts(self.now_s());
         let expired = if trusted { self.drop_expired()? } else { 0 };
         let over_budget = self.enforce_disk_budget(log_bytes)?;
+        let log_starts_at = if expired + over_budget > 0 {
+            // A drop is rare, and its voids and folders stay as long as the log holds what they cover.
+            self.flush_all()?;
+            self.empty_log()?;
+            self.log_size().1
+        } else {
+            log_starts_at
+        };
         self.remove_voids(log_starts_at)?;
         self.counters.retention.succeed(self.clock.now(), started, 0, 0);
         Ok((expired, over_budget))
@@ -151,6 +159,17 @@ impl Core {
         }
         log.truncate_below(needed_from)?;
         Ok(())
+    }
+
+    /// As `trim_log`; when parts hold every row, the segment in use goes too, and the next open has nothing to replay.
+    pub(crate) fn empty_log(&self) -> Result<(), UpkeepError> {
+        if let Some(log) = self.log() {
+            let stats = log.stats();
+            if self.heads_are_empty() && stats.oldest_lsn < stats.next_lsn {
+                log.rotate()?;
+            }
+        }
+        self.trim_log()
     }
 
     fn heads_are_empty(&self) -> bool {
