@@ -6,6 +6,7 @@ use http::HeaderMap;
 use icecore_engine::Engine;
 use icecore_engine::ids::TenantId;
 use icecore_query::promql::PromqlEngine;
+use icecore_query::sql::SqlEngine;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Tokens;
@@ -19,6 +20,7 @@ use crate::translate::Translation;
 pub(crate) struct App {
     pub(crate) engine: Arc<Engine>,
     pub(crate) promql: PromqlEngine,
+    pub(crate) sql: SqlEngine,
     pub(crate) translation: Translation,
     pub(crate) tokens: Tokens,
     pub(crate) ingest: Pool,

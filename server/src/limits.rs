@@ -16,8 +16,9 @@ pub const STREAMS_PER_CONNECTION_MAX: u32 = 200;
 pub const RESET_STREAMS_PENDING_MAX: usize = 50;
 /// Bytes of one request's headers at most.
 pub const HEADER_BYTES_MAX: usize = 64 * 1024;
-/// A connection that sends no complete header within this time is closed.
-pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection that sends no complete header within this time is closed. It runs while a kept-alive connection rests,
+/// too, so it must be longer than the pauses of common exporters.
+pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// A body that sends nothing for this time is given up.
 pub const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// An HTTP/2 connection that is silent for this time is asked whether it lives.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use icecore_engine::Engine;
 use icecore_query::promql::{PromqlEngine, PromqlOptions};
+use icecore_query::sql::{SqlEngine, SqlOptions};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
@@ -33,6 +34,8 @@ pub(crate) enum StartError {
     Tokens(#[from] TokenFileError),
     #[error("{path}: {reason}")]
     Open { path: String, reason: String },
+    #[error("SQL cannot be set up: {0}")]
+    Sql(String),
     #[error("cannot listen on {address}: {source}; is another server running?")]
     Listen {
         address: SocketAddr,
@@ -73,6 +76,15 @@ pub(crate) fn start_logging(filter: &str) {
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .try_init();
+}
+
+/// Statements spill into the data folder's place for what may be lost.
+fn sql_engine(engine: &Arc<Engine>, settings: &Settings) -> Result<SqlEngine, StartError> {
+    let options = SqlOptions {
+        spill_dir: Some(settings.data_dir.join("tmp")),
+        ..SqlOptions::default()
+    };
+    SqlEngine::new(Arc::clone(engine), options).map_err(|error| StartError::Sql(error.message))
 }
 
 fn runtime(name: &'static str, threads: usize, blocking_threads: usize) -> std::io::Result<Runtime> {
@@ -137,6 +149,7 @@ pub(crate) fn start_server(settings: &Settings) -> Result<RunningServer, StartEr
     let engine = Arc::new(engine);
     let stop = CancellationToken::new();
     let app = Arc::new(App {
+        sql: sql_engine(&engine, settings)?,
         promql: PromqlEngine::new(Arc::clone(&engine), PromqlOptions::default()),
         engine,
         translation: Translation::new(TranslationOptions::default()),

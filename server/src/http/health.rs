@@ -41,6 +41,10 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
     }
     let stats = app.engine.stats();
+    if let Some(reason) = &stats.wal.poisoned {
+        let text = format!("the write-ahead log cannot be written: {reason}\n");
+        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+    }
     let mut text = "ready\n".to_owned();
     for damage in &stats.recovery.damage {
         let _ = writeln!(text, "damage found at start: {damage}");

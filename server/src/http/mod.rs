@@ -7,6 +7,7 @@ mod otlp;
 mod prometheus;
 mod remote_write;
 mod reply;
+mod sql;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -37,7 +38,8 @@ pub(crate) fn router(app: &Arc<App>, roles: Roles) -> Router {
     if roles.query {
         router = router
             .merge(prometheus::routes())
-            .nest("/prometheus", prometheus::routes());
+            .nest("/prometheus", prometheus::routes())
+            .merge(sql::routes());
     }
     if roles.admin {
         router = router.merge(admin::routes());

@@ -85,9 +85,21 @@ fn append(app: &App, export: &Export, bytes: &[u8]) -> Result<Outcome, Failure> 
             }
             Ok(engine.append_metrics(batch)?)
         }
-        Signal::Logs | Signal::Traces => {
-            let message = format!("{} are not taken yet", export.signal);
-            Err(Failure::Decode(Refusal::new(Kind::Internal, message)))
+        Signal::Logs => {
+            let mut batch = engine.logs_batch(&export.tenant)?;
+            match export.format {
+                Format::OtlpJson => otlp::logs::decode_json(bytes, &mut batch)?,
+                Format::OtlpProtobuf | Format::RemoteWrite => otlp::logs::decode(bytes, &mut batch)?,
+            };
+            Ok(engine.append_logs(batch)?)
+        }
+        Signal::Traces => {
+            let mut batch = engine.spans_batch(&export.tenant)?;
+            match export.format {
+                Format::OtlpJson => otlp::traces::decode_json(bytes, &mut batch)?,
+                Format::OtlpProtobuf | Format::RemoteWrite => otlp::traces::decode(bytes, &mut batch)?,
+            };
+            Ok(engine.append_spans(batch)?)
         }
     }
 }

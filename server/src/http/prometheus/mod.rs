@@ -5,6 +5,7 @@ mod catalogue;
 mod params;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -82,12 +83,26 @@ async fn answer(
     Ok(app.queries.run(move || ask(&engine)).await??)
 }
 
+/// Tells a query that nobody waits for its answer any more, when the request's future is dropped.
+struct CancelOnDrop(Arc<AtomicBool>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 fn now_ms() -> i64 {
     SystemClock.now().to_ms().0
 }
 
-fn limits(params: &Params) -> Result<QueryLimits, Refusal> {
-    let mut limits = QueryLimits::default();
+fn limits(params: &Params) -> Result<(QueryLimits, CancelOnDrop), Refusal> {
+    let canceled = Arc::new(AtomicBool::new(false));
+    let mut limits = QueryLimits {
+        canceled: Some(Arc::clone(&canceled)),
+        results_max: params.limit()?,
+        ..QueryLimits::default()
+    };
     let asked = params
         .duration_ms("timeout")?
         .and_then(|ms| u64::try_from(ms).ok())
@@ -96,7 +111,7 @@ fn limits(params: &Params) -> Result<QueryLimits, Refusal> {
     if let Some(lookback_ms) = params.duration_ms("lookback_delta")? {
         limits.lookback_ms = lookback_ms;
     }
-    Ok(limits)
+    Ok((limits, CancelOnDrop(canceled)))
 }
 
 async fn query(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -109,7 +124,7 @@ async fn query_answer(app: &Arc<App>, request: Request) -> Answer {
     let params = Params::read(request).await?;
     let query = params.required("query")?.to_owned();
     let time_ms = params.time_ms("time")?.unwrap_or_else(now_ms);
-    let limits = limits(&params)?;
+    let (limits, _cancel) = limits(&params)?;
     answer(app, move |engine| {
         let result = engine.instant(&tenant, &query, time_ms, &limits)?;
         Ok(render::query_body(&result))
@@ -135,7 +150,7 @@ async fn query_range_answer(app: &Arc<App>, request: Request) -> Answer {
     let start_ms = params.time_ms("start")?.ok_or_else(|| missing("start"))?;
     let end_ms = params.time_ms("end")?.ok_or_else(|| missing("end"))?;
     let step_ms = params.duration_ms("step")?.ok_or_else(|| missing("step"))?;
-    let limits = limits(&params)?;
+    let (limits, _cancel) = limits(&params)?;
     answer(app, move |engine| {
         let result = engine.range(&tenant, &query, start_ms, end_ms, step_ms, &limits)?;
         Ok(render::query_body(&result))
