@@ -46,7 +46,6 @@ impl Server {
             grpc_port,
             folder: folder.to_path_buf(),
             token: None,
-            token: None,
         };
         let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
         while server.try_get("/ready").is_none_or(|answer| answer.status != 200) {
