@@ -12,13 +12,13 @@ use serde_json::Value;
 const START_SECONDS_MAX: u64 = 60;
 
 /// An `icecore serve` on free ports; killed when dropped.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
-    pub http_port: u16,
-    pub grpc_port: u16,
-    pub folder: PathBuf,
+    pub(crate) http_port: u16,
+    pub(crate) grpc_port: u16,
+    pub(crate) folder: PathBuf,
     /// Sent as a bearer token with every request, when set.
-    pub token: Option<String>,
+    pub(crate) token: Option<String>,
 }
 
 fn free_port() -> u16 {
@@ -27,7 +27,7 @@ fn free_port() -> u16 {
 
 impl Server {
     /// Starts it on `folder` and waits until it is ready.
-    pub fn start(folder: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
         let (http_port, grpc_port) = (free_port(), free_port());
         let child = Command::new(env!("CARGO_BIN_EXE_icecore"))
             .arg("serve")
@@ -59,7 +59,7 @@ impl Server {
         server
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
@@ -73,13 +73,13 @@ impl Server {
     }
 
     /// SIGTERM, and how it ended.
-    pub fn terminate(mut self) -> ExitStatus {
+    pub(crate) fn terminate(mut self) -> ExitStatus {
         self.signal("TERM");
         self.child.wait().unwrap()
     }
 
     /// SIGKILL.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -91,24 +91,24 @@ impl Server {
         request(self.http_port, method, path, &headers, body)
     }
 
-    pub fn try_get(&self, path: &str) -> Option<Answer> {
+    pub(crate) fn try_get(&self, path: &str) -> Option<Answer> {
         self.request("GET", path, &[], &[])
     }
 
-    pub fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.try_get(path).unwrap()
     }
 
-    pub fn try_post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Option<Answer> {
+    pub(crate) fn try_post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Option<Answer> {
         self.request("POST", path, headers, body)
     }
 
-    pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub(crate) fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         self.try_post(path, headers, body).unwrap()
     }
 
     /// The rows of a statement.
-    pub fn sql(&self, statement: &str) -> Vec<Vec<Value>> {
+    pub(crate) fn sql(&self, statement: &str) -> Vec<Vec<Value>> {
         let answer = self.post("/api/v1/sql", &[("Content-Type", "text/plain")], statement.as_bytes());
         assert_eq!(answer.status, 200, "{statement}: {}", answer.text());
         let json: Value = serde_json::from_slice(&answer.body).unwrap();
@@ -116,13 +116,13 @@ impl Server {
     }
 
     /// The one number a statement gives.
-    pub fn sql_number(&self, statement: &str) -> f64 {
+    pub(crate) fn sql_number(&self, statement: &str) -> f64 {
         let rows = self.sql(statement);
         rows[0][0].as_f64().unwrap_or_else(|| panic!("{statement}: {rows:?}"))
     }
 
     /// The `data` of an instant query at `time_s`.
-    pub fn promql(&self, query: &str, time_s: f64) -> Value {
+    pub(crate) fn promql(&self, query: &str, time_s: f64) -> Value {
         let answer = self.get(&format!("/api/v1/query?query={}&time={time_s}", percent(query)));
         assert_eq!(answer.status, 200, "{query}: {}", answer.text());
         let json: Value = serde_json::from_slice(&answer.body).unwrap();
@@ -130,7 +130,7 @@ impl Server {
     }
 
     /// The value of an instant query that gives one series.
-    pub fn promql_number(&self, query: &str, time_s: f64) -> f64 {
+    pub(crate) fn promql_number(&self, query: &str, time_s: f64) -> f64 {
         let data = self.promql(query, time_s);
         let result = data["result"].as_array().unwrap();
         assert_eq!(result.len(), 1, "{query}: {data}");
@@ -138,7 +138,7 @@ impl Server {
     }
 
     /// The sum of all samples of a family in `/metrics` whose labels hold every one of `labels`.
-    pub fn metric(&self, family: &str, labels: &[&str]) -> f64 {
+    pub(crate) fn metric(&self, family: &str, labels: &[&str]) -> f64 {
         let text = self.get("/metrics").text();
         text.lines()
             .filter(|line| line.split(['{', ' ']).next() == Some(family))
@@ -147,12 +147,12 @@ impl Server {
             .sum()
     }
 
-    pub fn flush(&self) {
+    pub(crate) fn flush(&self) {
         let answer = self.post("/api/v1/admin/flush", &[], &[]);
         assert_eq!(answer.status / 100, 2, "{}", answer.text());
     }
 
-    pub fn compact(&self) {
+    pub(crate) fn compact(&self) {
         let answer = self.post("/api/v1/admin/compact", &[], &[]);
         assert_eq!(answer.status / 100, 2, "{}", answer.text());
     }
@@ -166,18 +166,18 @@ impl Drop for Server {
 }
 
 /// An HTTP answer.
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
             .find(|(found, _)| found.eq_ignore_ascii_case(name))
@@ -245,7 +245,7 @@ fn unchunk(mut rest: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Percent-encodes a query parameter.
-pub fn percent(text: &str) -> String {
+pub(crate) fn percent(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
@@ -259,7 +259,7 @@ pub fn percent(text: &str) -> String {
     clippy::disallowed_methods,
     reason = "the servers under test use the machine's clock"
 )]
-pub fn now_s() -> f64 {
+pub(crate) fn now_s() -> f64 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap()
@@ -267,7 +267,7 @@ pub fn now_s() -> f64 {
 }
 
 /// A Python with the packages the client tests want, or `None` after saying what is skipped.
-pub fn python(wanted: &[&str]) -> Option<String> {
+pub(crate) fn python(wanted: &[&str]) -> Option<String> {
     let python = std::env::var("ICECORE_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let imports = wanted
         .iter()
@@ -285,7 +285,7 @@ pub fn python(wanted: &[&str]) -> Option<String> {
 }
 
 /// Runs a script of `tests/clients` to its end and reads the JSON it prints.
-pub fn run_script(python: &str, script: &str, arguments: &[&str]) -> Value {
+pub(crate) fn run_script(python: &str, script: &str, arguments: &[&str]) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script);
     let output = Command::new(python)
         .arg(path)
