@@ -34,3 +34,39 @@ pub const PROMQL_PARALLEL_SERIES_MIN: usize = 512;
 pub const PROMQL_THREADS_MAX: usize = 4;
 /// Annotations of one kind (warnings, infos) that an answer carries at most; the rest are counted in one line.
 pub const PROMQL_ANNOTATIONS_MAX: usize = 10;
+/// Bytes of one statement at most.
+pub const SQL_BYTES_MAX: usize = 64 * 1024;
+/// Tokens of one statement at most: room for an IN list of several thousand ids.
+pub const SQL_TOKENS_MAX: usize = 20_000;
+/// Operators of one statement at most. Each may become a level of the expression tree, and planners recurse over it.
+pub const SQL_OPERATORS_MAX: usize = 500;
+/// Nesting of parentheses, brackets and CASE at most.
+pub const SQL_NESTING_MAX: usize = 48;
+/// UNION, INTERSECT and EXCEPT of one statement together at most.
+pub const SQL_SET_OPERATIONS_MAX: usize = 32;
+/// Joins of one statement at most, a comma in FROM counting as one.
+pub const SQL_JOINS_MAX: usize = 16;
+/// SELECTs of one statement at most.
+pub const SQL_SELECTS_MAX: usize = 64;
+/// Stack of the threads that plan and run statements, in bytes (address space; pages are taken when touched).
+pub const SQL_STACK_BYTES: usize = 32 * 1024 * 1024;
+/// Partitions that a statement is cut into, and so the threads it may keep busy.
+pub const SQL_PARTITIONS: usize = 2;
+/// Rows of one batch.
+pub const SQL_BATCH_ROWS: usize = 8_192;
+/// Statements that run at one time in one engine; later ones wait for their turn until their own deadline.
+pub const SQL_STATEMENTS_RUNNING_MAX: usize = 4;
+/// Batches of an answer that wait for a slow reader.
+pub const SQL_BATCHES_WAITING_MAX: usize = 2;
+/// Text or list bytes that one call of a function may produce for one batch.
+pub const SQL_FUNCTION_RESULT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Default of the rows one answer may have.
+pub const SQL_ROWS_MAX: u64 = 1_000_000;
+/// Default of the time one statement may take, in milliseconds.
+pub const SQL_TIMEOUT_MS_MAX: u64 = 60_000;
+/// Default of the memory one statement may reserve, in bytes; the engine's budget bounds all of them together.
+pub const SQL_MEMORY_BYTES_MAX: u64 = 128 * 1024 * 1024;
+/// Default of the disk that the spills of all statements may take together, in bytes.
+pub const SQL_SPILL_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+/// Metrics of one tenant that `information_schema` lists as tables at most; all of them can be read.
+pub const SQL_METRIC_TABLES_MAX: usize = 10_000;

@@ -3,7 +3,7 @@
 //! | file | purpose |
 //! |---|---|
 //! | `gate`, `lexer` | bounds a statement's size and shape before a planner recurses over it; compiles without DataFusion |
-//! | `error`, `limits` | what can go wrong, and where the bounds stand |
+//! | `error` | what can go wrong |
 //! | `engine` | runs statements on threads of its own: gate, plan, execute, each within limits |
 //! | `session`, `functions` | what all statements share: options, and which functions there are |
 //! | `reading`, `catalog`, `table` | the tenant's tables, and how a scan of one becomes a plan over parts and heads |
@@ -14,7 +14,6 @@
 pub mod error;
 pub mod gate;
 pub mod lexer;
-pub mod limits;
 
 #[cfg(feature = "sql")]
 mod catalog;

@@ -26,13 +26,13 @@ use super::catalog::TenantCatalog;
 use super::error::{SqlError, SqlErrorCode};
 use super::failure::from_datafusion;
 use super::gate;
-use super::limits::{
-    BATCHES_WAITING_MAX, MEMORY_BYTES_MAX_DEFAULT, ROWS_MAX_DEFAULT, SPILL_BYTES_MAX_DEFAULT, STATEMENTS_RUNNING_MAX,
-    TARGET_PARTITIONS, THREAD_STACK_BYTES, TIMEOUT_MS_DEFAULT,
-};
 use super::pool::BudgetPool;
 use super::reading::Reading;
 use super::session::Shared;
+use crate::limits::{
+    SQL_BATCHES_WAITING_MAX, SQL_MEMORY_BYTES_MAX, SQL_PARTITIONS, SQL_ROWS_MAX, SQL_SPILL_BYTES_MAX, SQL_STACK_BYTES,
+    SQL_STATEMENTS_RUNNING_MAX, SQL_TIMEOUT_MS_MAX,
+};
 
 /// How an `SqlEngine` is set up.
 #[derive(Debug, Clone)]
@@ -49,8 +49,8 @@ impl Default for SqlOptions {
     fn default() -> Self {
         Self {
             spill_dir: None,
-            spill_bytes_max: SPILL_BYTES_MAX_DEFAULT,
-            statements_running_max: STATEMENTS_RUNNING_MAX,
+            spill_bytes_max: SQL_SPILL_BYTES_MAX,
+            statements_running_max: SQL_STATEMENTS_RUNNING_MAX,
         }
     }
 }
@@ -69,9 +69,9 @@ pub struct SqlLimits {
 impl Default for SqlLimits {
     fn default() -> Self {
         Self {
-            rows_max: ROWS_MAX_DEFAULT,
-            timeout: Duration::from_millis(TIMEOUT_MS_DEFAULT),
-            memory_bytes_max: MEMORY_BYTES_MAX_DEFAULT,
+            rows_max: SQL_ROWS_MAX,
+            timeout: Duration::from_millis(SQL_TIMEOUT_MS_MAX),
+            memory_bytes_max: SQL_MEMORY_BYTES_MAX,
         }
     }
 }
@@ -95,8 +95,8 @@ impl SqlEngine {
             Shared::new(options.spill_dir, options.spill_bytes_max).map_err(|error| from_datafusion(&error))?;
         // Two threads beyond the partitions: one to plan the next statement, one to hear deadlines.
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(TARGET_PARTITIONS + 2)
-            .thread_stack_size(THREAD_STACK_BYTES)
+            .worker_threads(SQL_PARTITIONS + 2)
+            .thread_stack_size(SQL_STACK_BYTES)
             .thread_name("icecore-sql")
             .enable_time()
             .build()
@@ -132,7 +132,7 @@ impl SqlEngine {
         let Some(runtime) = &self.runtime else {
             return Err(SqlError::new(SqlErrorCode::DataUnavailable, "the engine is closing"));
         };
-        let (sender, mut receiver) = mpsc::channel(BATCHES_WAITING_MAX);
+        let (sender, mut receiver) = mpsc::channel(SQL_BATCHES_WAITING_MAX);
         let statement = Statement {
             reading: Arc::new(Reading::new(Arc::clone(&self.engine), tenant.clone())),
             shared: Arc::clone(&self.shared),

@@ -5,9 +5,9 @@
 
 use super::error::{SqlError, SqlErrorCode};
 use super::lexer::{Lexer, Token};
-use super::limits::{
-    STATEMENT_BYTES_MAX, STATEMENT_JOINS_MAX, STATEMENT_NESTING_MAX, STATEMENT_OPERATORS_MAX, STATEMENT_SELECTS_MAX,
-    STATEMENT_SET_OPERATIONS_MAX, STATEMENT_TOKENS_MAX,
+use crate::limits::{
+    SQL_BYTES_MAX, SQL_JOINS_MAX, SQL_NESTING_MAX, SQL_OPERATORS_MAX, SQL_SELECTS_MAX, SQL_SET_OPERATIONS_MAX,
+    SQL_TOKENS_MAX,
 };
 
 /// Words that add a level to an expression as operators do.
@@ -35,8 +35,8 @@ const AFTER_FROM: [&str; 13] = [
 
 /// Checks one statement. What passes is one bounded, reading statement; whether it is valid SQL is the parser's to say.
 pub fn check(statement: &str) -> Result<(), SqlError> {
-    if statement.len() > STATEMENT_BYTES_MAX {
-        return Err(too_large("bytes", statement.len(), STATEMENT_BYTES_MAX));
+    if statement.len() > SQL_BYTES_MAX {
+        return Err(too_large("bytes", statement.len(), SQL_BYTES_MAX));
     }
     if statement.contains('\0') {
         return Err(SqlError::new(
@@ -99,12 +99,12 @@ impl Shape {
             _ => {}
         }
         for (what, have, limit) in [
-            ("tokens", self.tokens, STATEMENT_TOKENS_MAX),
-            ("operators", self.operators, STATEMENT_OPERATORS_MAX),
-            ("levels of nesting", self.open.len(), STATEMENT_NESTING_MAX),
-            ("set operations", self.set_operations, STATEMENT_SET_OPERATIONS_MAX),
-            ("joins", self.joins, STATEMENT_JOINS_MAX),
-            ("SELECTs", self.selects, STATEMENT_SELECTS_MAX),
+            ("tokens", self.tokens, SQL_TOKENS_MAX),
+            ("operators", self.operators, SQL_OPERATORS_MAX),
+            ("levels of nesting", self.open.len(), SQL_NESTING_MAX),
+            ("set operations", self.set_operations, SQL_SET_OPERATIONS_MAX),
+            ("joins", self.joins, SQL_JOINS_MAX),
+            ("SELECTs", self.selects, SQL_SELECTS_MAX),
         ] {
             if have > limit {
                 return Err(too_large(&format!("{what} or more"), have, limit));

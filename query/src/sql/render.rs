@@ -81,7 +81,7 @@ enum Form {
     Json { rows: u64 },
     NdJson { names: Vec<String> },
     Csv { header_written: bool },
-    Arrow(StreamWriter<Sink>),
+    Arrow(Box<StreamWriter<Sink>>),
     Parquet(Box<ArrowWriter<Sink>>),
 }
 
@@ -128,7 +128,8 @@ impl Encoder {
             },
             Format::Csv => Form::Csv { header_written: false },
             Format::Arrow => {
-                Form::Arrow(StreamWriter::try_new(Sink::default(), &shown).map_err(|error| unwritable(&error))?)
+                let writer = StreamWriter::try_new(Sink::default(), &shown).map_err(|error| unwritable(&error))?;
+                Form::Arrow(Box::new(writer))
             }
             Format::Parquet => {
                 let properties = WriterProperties::builder()

@@ -15,9 +15,9 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::planner::ExprPlanner;
 
 use super::functions::{self, ConcatPlanner};
-use super::limits::{BATCH_ROWS, TARGET_PARTITIONS};
 use super::store::EmptyStore;
 use super::yielding::YieldAfterBatches;
+use crate::limits::{SQL_BATCH_ROWS, SQL_PARTITIONS};
 
 /// Name of the only catalog.
 pub(crate) const CATALOG: &str = "icecore";
@@ -82,8 +82,8 @@ fn planners() -> Vec<Arc<dyn ExprPlanner>> {
 
 fn config() -> SessionConfig {
     let mut config = SessionConfig::new()
-        .with_target_partitions(TARGET_PARTITIONS)
-        .with_batch_size(BATCH_ROWS)
+        .with_target_partitions(SQL_PARTITIONS)
+        .with_batch_size(SQL_BATCH_ROWS)
         .with_information_schema(false)
         .with_create_default_catalog_and_schema(false)
         .with_default_catalog_and_schema(CATALOG, SCHEMA);

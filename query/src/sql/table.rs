@@ -32,8 +32,8 @@ use icecore_engine::time::TimeRange;
 use self::columns::TableColumns;
 use self::filters::Pushdown;
 use self::pruned::PrunedScan;
-use super::limits::METRIC_TABLES_MAX;
 use super::reading::Reading;
+use crate::limits::SQL_METRIC_TABLES_MAX;
 
 /// Names of the tables that every tenant has.
 pub(crate) const FIXED_TABLES: [&str; 6] = ["metrics", "logs", "spans", "series", "exemplars", "metric_metadata"];
@@ -57,7 +57,7 @@ pub(crate) fn fixed(reading: &Arc<Reading>, name: &str) -> Result<Option<Arc<dyn
 pub(crate) fn metric_names(reading: &Reading) -> Result<Vec<String>> {
     let snapshot = reading.snapshot(Signal::Metrics);
     let names = select::label_values(&snapshot, METRIC_NAME_LABEL, &[], TimeRange::ALL).map_err(inside)?;
-    Ok(names.into_iter().take(METRIC_TABLES_MAX).collect())
+    Ok(names.into_iter().take(SQL_METRIC_TABLES_MAX).collect())
 }
 
 /// The table of a metric; `None` when the tenant has no such metric.

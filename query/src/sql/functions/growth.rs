@@ -16,7 +16,7 @@ use datafusion::logical_expr::{
     Signature, Volatility,
 };
 
-use crate::sql::limits::FUNCTION_RESULT_BYTES_MAX;
+use crate::limits::SQL_FUNCTION_RESULT_BYTES_MAX;
 
 /// How large the answer can be, from the arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -106,9 +106,9 @@ fn check(name: &str, growth: Growth, args: &ScalarFunctionArgs) -> Result<()> {
             .saturating_add(rows)
             .saturating_mul(longest(args.args.get(by), rows)),
     };
-    if estimate > FUNCTION_RESULT_BYTES_MAX {
+    if estimate > SQL_FUNCTION_RESULT_BYTES_MAX {
         return resources_err!(
-            "{name} could make {estimate} bytes in one batch; at most {FUNCTION_RESULT_BYTES_MAX} are made: ask for less"
+            "{name} could make {estimate} bytes in one batch; at most {SQL_FUNCTION_RESULT_BYTES_MAX} are made: ask for less"
         );
     }
     Ok(())

@@ -75,7 +75,7 @@ fn bombs_are_refused_before_planning() {
         format!("select * from logs{}", repeated(", logs", 40)),
         format!("select * from logs{}", repeated(" join logs on true", 40)),
         format!("select 1 in ({}1)", repeated("1,", 15_000)),
-        format!("select '{}'", repeated("x", STATEMENT_BYTES_MAX)),
+        format!("select '{}'", repeated("x", SQL_BYTES_MAX)),
     ] {
         let head: String = statement.chars().take(60).collect();
         assert_eq!(code(&statement), Some(SqlErrorCode::StatementTooLarge), "{head}");
@@ -114,6 +114,6 @@ proptest! {
     #[test]
     fn the_operator_bound_is_exact(count in 1_usize..1_200) {
         let statement = format!("select 1{}", "+1".repeat(count));
-        prop_assert_eq!(check(&statement).is_ok(), count <= STATEMENT_OPERATORS_MAX);
+        prop_assert_eq!(check(&statement).is_ok(), count <= SQL_OPERATORS_MAX);
     }
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use arrow::array::{
-    ArrayRef, BooleanArray, DictionaryArray, FixedSizeBinaryArray, Float64Array, Int64Array, ListArray, StringArray,
+    ArrayRef, BooleanArray, DictionaryArray, FixedSizeBinaryArray, Float64Array, Int64Array, ListArray,
     TimestampMillisecondArray, TimestampNanosecondArray,
 };
 use arrow::datatypes::{Int32Type, Int64Type};
@@ -80,9 +80,9 @@ fn json_has_columns_and_rows() {
 #[test]
 fn an_answer_without_rows_is_whole() {
     let empty = sample().slice(0, 0);
-    let json: serde_json::Value = serde_json::from_slice(&encoded(Format::Json, &[empty.clone()])).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&encoded(Format::Json, std::slice::from_ref(&empty))).unwrap();
     assert_eq!(json["rows"], serde_json::json!([]));
-    assert_eq!(encoded_text(Format::NdJson, &[empty.clone()]), "");
+    assert_eq!(encoded_text(Format::NdJson, std::slice::from_ref(&empty)), "");
     assert_eq!(
         encoded_text(Format::Csv, &[empty]),
         "text,number,double,flag,ms,ns,list,id\n"

@@ -119,7 +119,7 @@ fn index_filter(table: &TableColumns, filter: &Expr) -> IndexFilter {
         },
         Expr::ScalarFunction(call) => match (call.func.name(), call.args.as_slice()) {
             ("starts_with", [expr, prefix]) => match (target(table, expr), text(prefix)) {
-                (Some(Target::Term { key, .. }), Some(prefix)) => IndexFilter::Prefix { key, prefix },
+                (Some(Target::Term { key }), Some(prefix)) => IndexFilter::Prefix { key, prefix },
                 _ => IndexFilter::All,
             },
             (HAS_TOKEN, [expr, wanted]) => match (target(table, expr), text(wanted)) {
@@ -156,11 +156,7 @@ fn comparison(table: &TableColumns, left: &Expr, op: Operator, right: &Expr) -> 
 #[derive(Debug)]
 enum Target {
     /// A text that is a term of this key.
-    Term {
-        key: String,
-        /// Whether the text may be a JSON number, boolean, list or object rather than a string.
-        any_json: bool,
-    },
+    Term { key: String },
     /// A number that is a term of this key.
     Number { key: String },
     /// A trace id as hex text.
@@ -172,10 +168,7 @@ enum Target {
 fn target(table: &TableColumns, expr: &Expr) -> Option<Target> {
     match expr {
         Expr::Column(name) => match &table.find(&name.name)?.role {
-            Role::Term(key) => Some(Target::Term {
-                key: key.clone(),
-                any_json: false,
-            }),
+            Role::Term(key) => Some(Target::Term { key: key.clone() }),
             Role::NumberTerm(key) => Some(Target::Number { key: key.clone() }),
             Role::TraceId => Some(Target::TraceId),
             Role::Body => Some(Target::Body),
@@ -194,7 +187,6 @@ fn target(table: &TableColumns, expr: &Expr) -> Option<Target> {
             match (&table.find(&name.name)?.role, text(key)) {
                 (Role::JsonTerms(before), Some(key)) => Some(Target::Term {
                     key: format!("{before}{key}"),
-                    any_json: table.signal != Signal::Metrics,
                 }),
                 _ => None,
             }
@@ -235,9 +227,9 @@ fn number(expr: &Expr) -> Option<i64> {
 impl Target {
     fn equal(&self, value: &Expr) -> IndexFilter {
         match self {
-            Self::Term { key, any_json } => match text(value) {
-                // An absent term may be kept as no term at all, and what is no JSON string may be written otherwise.
-                Some(value) if !value.is_empty() && !(*any_json && may_be_json(&value)) => IndexFilter::Term {
+            Self::Term { key } => match text(value) {
+                // An absent term may be kept as no term at all.
+                Some(value) if !value.is_empty() => IndexFilter::Term {
                     key: key.clone(),
                     value,
                 },
@@ -258,7 +250,7 @@ impl Target {
     }
 
     fn regex(&self, pattern: &str, any_case: bool) -> IndexFilter {
-        let Self::Term { key, any_json: false } = self else {
+        let Self::Term { key } = self else {
             return IndexFilter::All;
         };
         RegexBuilder::new(pattern)
@@ -333,11 +325,6 @@ fn whole_tokens(pattern: &str) -> IndexFilter {
         }
     }
     all_of(tokens)
-}
-
-/// Whether `->>` could give this text for a value that is no JSON string.
-fn may_be_json(text: &str) -> bool {
-    matches!(text, "true" | "false") || text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '{' | '['))
 }
 
 fn id_of_hex<const N: usize>(hex: &str) -> Option<[u8; N]> {

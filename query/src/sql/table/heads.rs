@@ -14,7 +14,7 @@ use futures::StreamExt;
 use icecore_engine::scan::HeadPiece;
 
 use super::inside;
-use crate::sql::limits::BATCH_ROWS;
+use crate::limits::SQL_BATCH_ROWS;
 
 /// A scan of the wanted columns of all pieces, one partition each.
 pub(super) fn plan(
@@ -83,8 +83,8 @@ impl PartitionStream for HeadPartition {
 /// The batch in pieces that the operators above are made for.
 fn cut(batch: &RecordBatch) -> Vec<RecordBatch> {
     (0..batch.num_rows())
-        .step_by(BATCH_ROWS)
-        .map(|at| batch.slice(at, BATCH_ROWS.min(batch.num_rows() - at)))
+        .step_by(SQL_BATCH_ROWS)
+        .map(|at| batch.slice(at, SQL_BATCH_ROWS.min(batch.num_rows() - at)))
         .collect()
 }
 

@@ -24,7 +24,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 
 use super::inside;
-use crate::sql::limits::TARGET_PARTITIONS;
+use crate::limits::SQL_PARTITIONS;
 use crate::sql::store::store_url;
 
 /// A scan of the wanted columns of all pieces.
@@ -45,7 +45,7 @@ pub(super) fn plan(
 fn file_groups(mut pieces: Vec<PartPiece>) -> Result<Vec<FileGroup>> {
     pieces.sort_by_key(|piece| std::cmp::Reverse(piece.rows()));
     let mut groups: Vec<(u64, Vec<PartitionedFile>)> = Vec::new();
-    groups.resize_with(TARGET_PARTITIONS.min(pieces.len()), Default::default);
+    groups.resize_with(SQL_PARTITIONS.min(pieces.len()), Default::default);
     for piece in pieces {
         if let Some((rows, files)) = groups.iter_mut().min_by_key(|(rows, _)| *rows) {
             *rows += piece.rows();

@@ -24,7 +24,7 @@ use icecore_engine::time::TimeRange;
 use super::columns::{self, TableColumns};
 use super::filters::Pushdown;
 use super::inside;
-use crate::sql::limits::BATCH_ROWS;
+use crate::limits::SQL_BATCH_ROWS;
 use crate::sql::reading::Reading;
 
 /// Makes a table's rows.
@@ -124,8 +124,8 @@ impl PartitionStream for Rows {
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let batches: Vec<Result<RecordBatch>> = match (self.make)(&self.reading, &self.index) {
             Ok(rows) => (0..rows.num_rows())
-                .step_by(BATCH_ROWS)
-                .map(|at| Ok(rows.slice(at, BATCH_ROWS.min(rows.num_rows() - at))))
+                .step_by(SQL_BATCH_ROWS)
+                .map(|at| Ok(rows.slice(at, SQL_BATCH_ROWS.min(rows.num_rows() - at))))
                 .collect(),
             Err(error) => vec![Err(error)],
         };

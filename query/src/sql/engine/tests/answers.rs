@@ -135,3 +135,21 @@ fn tenants_see_only_their_own() {
     fixture.samples(7);
     assert_eq!(fixture.ask("select count(*) from metrics"), "9");
 }
+
+#[test]
+fn every_statement_of_the_guide_has_rows() {
+    let guide = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/sql.md"));
+    let fixture = Fixture::new();
+    fixture.fill(0, 10);
+    fixture.engine.flush().unwrap();
+    fixture.fill(10, 2);
+    let statements: Vec<&str> = guide
+        .split("```sql\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    assert!(statements.len() > 5);
+    for statement in statements {
+        assert_ne!(fixture.ask(statement), "", "{statement}");
+    }
+}

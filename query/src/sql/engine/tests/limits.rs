@@ -182,7 +182,7 @@ fn dropping_the_stream_ends_the_statement() {
     let fixture = Fixture::new();
     fixture.fill(0, 1);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    for _ in 0..2 * crate::sql::limits::STATEMENTS_RUNNING_MAX {
+    for _ in 0..2 * crate::limits::SQL_STATEMENTS_RUNNING_MAX {
         let stream = runtime
             .block_on(fixture.sql.query(&fixture.tenant, &endless(), SqlLimits::default()))
             .unwrap();

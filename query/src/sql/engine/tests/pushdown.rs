@@ -133,7 +133,22 @@ fn conditions(table: &'static str) -> Vec<String> {
         "timestamp = '2024-01-01T00:08:45Z'".to_owned(),
         "cast(timestamp as timestamp(0)) > '2024-01-01T00:10:00'".to_owned(),
     ];
-    let own: &[&str] = match table {
+    let mut all: Vec<String> = common
+        .into_iter()
+        .chain(own_conditions(table).iter().map(|&text| text.to_owned()))
+        .collect();
+    if matches!(table, "logs" | "spans") {
+        all.push(format!("trace_id = '{trace}'"));
+        all.push(format!("trace_id in ('{trace}', 'abc00000000000000000000000000002')"));
+        all.push("trace_id <> ''".to_owned());
+        all.push("span_id = 'def0000000000212'".to_owned());
+    }
+    all
+}
+
+/// Conditions on columns that the table has for itself.
+fn own_conditions(table: &str) -> &'static [&'static str] {
+    match table {
         "metrics" => &[
             "metric = 'up'",
             "metric in ('up', 'none')",
@@ -178,6 +193,8 @@ fn conditions(table: &'static str) -> Vec<String> {
             "resource->>'host.name' in ('host-1', 'host-2')",
             "attributes->>'user' = 'u4'",
             "attributes->>'http.status' = '203'",
+            "attributes->>'http.status' like '%3'",
+            "attributes->>'user' ~ '^u[12]$'",
             "json_get_int(attributes, 'http.status') = 203",
             "attributes->>'none' is null",
         ],
@@ -192,18 +209,7 @@ fn conditions(table: &'static str) -> Vec<String> {
             "parent_span_id is null",
             "parent_span_id = 'def0000000000211'",
         ],
-    };
-    let mut all: Vec<String> = common
-        .into_iter()
-        .chain(own.iter().map(|&text| text.to_owned()))
-        .collect();
-    if matches!(table, "logs" | "spans") {
-        all.push(format!("trace_id = '{trace}'"));
-        all.push(format!("trace_id in ('{trace}', 'abc00000000000000000000000000002')"));
-        all.push("trace_id <> ''".to_owned());
-        all.push("span_id = 'def0000000000212'".to_owned());
     }
-    all
 }
 
 const TABLES: [(&str, &str); 4] = [
