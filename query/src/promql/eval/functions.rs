@@ -23,16 +23,8 @@ impl<'a> Evaluator<'a> {
                 let step = if self.query.count > 1 { self.query.step } else { 0 };
                 self.numbers(steps, |_| seconds(step))?
             }
-            Function::MinOf => self.of_two(
-                args,
-                steps,
-                |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { a.min(b) },
-            )?,
-            Function::MaxOf => self.of_two(
-                args,
-                steps,
-                |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) },
-            )?,
+            Function::MinOf => self.of_two(args, steps, least)?,
+            Function::MaxOf => self.of_two(args, steps, greatest)?,
             Function::Scalar => self.to_scalar(self.arg(args, 0)?, steps)?,
             function => Evaluated::Vector(match function {
                 Function::Vector => {
@@ -177,13 +169,25 @@ fn date_part(function: TimeFunction, value: f64) -> f64 {
     })
 }
 
-/// Clamps as Go's `math.Max(min, math.Min(max, value))` does: NaN anywhere gives NaN.
-pub(super) fn clamp(value: f64, min: f64, max: f64) -> f64 {
-    if value.is_nan() || min.is_nan() || max.is_nan() {
+/// Go's `math.Min`: minus infinity before all, else NaN when either is.
+fn least(a: f64, b: f64) -> f64 {
+    if a == f64::NEG_INFINITY || b == f64::NEG_INFINITY {
+        f64::NEG_INFINITY
+    } else if a.is_nan() || b.is_nan() {
         f64::NAN
     } else {
-        value.min(max).max(min)
+        a.min(b)
     }
+}
+
+/// Go's `math.Max`: infinity before all, else NaN when either is.
+fn greatest(a: f64, b: f64) -> f64 {
+    -least(-a, -b)
+}
+
+/// Clamps as Prometheus does, by Go's minimum and maximum.
+pub(super) fn clamp(value: f64, min: f64, max: f64) -> f64 {
+    greatest(min, least(max, value))
 }
 
 /// Drops series that a function emptied.
