@@ -19,6 +19,8 @@ use super::*;
 use crate::otlp::test_support::{NOW_NS, Stored, admit, batch, tenant};
 use crate::translate::TranslationOptions;
 
+mod losslessness;
+
 const CUMULATIVE: i32 = 2;
 const DELTA: i32 = 1;
 

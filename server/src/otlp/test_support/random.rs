@@ -154,6 +154,11 @@ impl Random {
         NOW_NS - self.rng.random_range(0..3_600_000_000_000)
     }
 
+    /// The start of an accumulation, now and then unknown.
+    pub(crate) fn start_ns(&mut self) -> u64 {
+        if self.chance(50) { 0 } else { self.time_ns() }
+    }
+
     pub(crate) fn log_record(&mut self) -> LogRecord {
         let time_unix_nano = if self.chance(20) { 0 } else { self.time_ns() };
         LogRecord {
