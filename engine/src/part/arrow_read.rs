@@ -120,6 +120,9 @@ impl Part {
             let column = column.ok_or_else(|| self.damaged(0, "no column of histograms"))?;
             histograms.extend((0..batch.num_rows()).map(|row| histogram_from_arrow(column, row)));
         }
+        if histograms.len() != length {
+            return Err(self.damaged(0, "rows that the column of histograms does not have"));
+        }
         Ok(histograms)
     }
 }

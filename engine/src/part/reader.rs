@@ -218,7 +218,7 @@ impl Part {
             let table = self.read_extent(extent.offset, extent.bytes)?;
             let tiles: Option<Vec<TileEntry>> = table.chunks_exact(TILE_ENTRY_BYTES).map(TileEntry::decode).collect();
             let tiles = tiles
-                .filter(|tiles| tiles.len() == self.header.tiles as usize)
+                .filter(|tiles| follow_one_another(tiles, &self.header))
                 .ok_or_else(|| self.damaged(extent.offset, "the tile table"))?;
             let bytes = table.len();
             Ok((tiles, bytes))
@@ -281,6 +281,23 @@ impl Part {
         }
         Ok(bytes.slice((range.start - start) as usize..(range.end - start) as usize))
     }
+}
+
+/// Whether the tiles cover the rows and the groups that the header counts, without gap or overlap.
+fn follow_one_another(tiles: &[TileEntry], header: &IndexHeader) -> bool {
+    let (mut row, mut group) = (0u64, 0u32);
+    for tile in tiles {
+        let (Some(next_row), Some(next_group)) =
+            (row.checked_add(u64::from(tile.rows)), group.checked_add(tile.groups))
+        else {
+            return false;
+        };
+        if (tile.first_row, tile.first_group) != (row, group) {
+            return false;
+        }
+        (row, group) = (next_row, next_group);
+    }
+    (tiles.len(), row, group) == (header.tiles as usize, header.rows, header.groups)
 }
 
 impl Drop for Part {

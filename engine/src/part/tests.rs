@@ -24,6 +24,7 @@ use crate::time::{DAY_S, Window};
 mod damage;
 mod merge;
 mod metrics;
+mod page;
 mod rows;
 
 /// A folder for parts, removed at the end.

@@ -89,3 +89,85 @@ fn every_byte_is_under_a_checksum() {
         assert!(read.is_err(), "byte {at}");
     }
 }
+
+/// Overwrites bytes of the index, of the last tile's (which `tile_index_bytes` long lies before it) too, and makes the
+/// checksums good again. Pages are left alone: the Parquet library may loop for ever over forged ones.
+fn forged(good: &[u8], tile_index_bytes: usize, changes: &[(usize, u8)]) -> Vec<u8> {
+    let mut bytes = good.to_vec();
+    let position = |name: &str, digits: u8| sink::value_position(good, name, digits).unwrap();
+    let offset = |name: &str| {
+        let digits = std::str::from_utf8(&good[position(name, 16)]).unwrap();
+        usize::from_str_radix(digits, 16).unwrap()
+    };
+    let (index, tail) = (
+        offset(crate::part::format::key::INDEX_OFFSET),
+        offset(crate::part::format::key::CHECKSUMS_OFFSET),
+    );
+    for (place, value) in changes {
+        let start = index - tile_index_bytes;
+        let at = start + place % (tail - start);
+        bytes[at] = *value;
+    }
+    let blocks = tail.div_ceil(crate::limits::CHECKSUM_BLOCK_BYTES);
+    for block in 0..blocks {
+        let start = block * crate::limits::CHECKSUM_BLOCK_BYTES;
+        let end = tail.min(start + crate::limits::CHECKSUM_BLOCK_BYTES);
+        let crc = crc32c::crc32c(&bytes[start..end]);
+        bytes[tail + 4 * block..][..4].copy_from_slice(&crc.to_le_bytes());
+    }
+    let digits = position(crate::part::format::key::TAIL_CRC32C, 8);
+    bytes[digits.clone()].copy_from_slice(sink::TAIL_DIGITS_ZERO.as_bytes());
+    let crc = format!("{:08x}", crc32c::crc32c(&bytes[tail..]));
+    bytes[digits].copy_from_slice(crc.as_bytes());
+    bytes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// What no checksum can see, since the checksums are good: a writer's mistake, or malice.
+    #[test]
+    fn a_forged_index_ends_in_an_answer_or_an_error(
+        changes in prop::collection::vec((any::<u32>().prop_map(|place| place as usize), any::<u8>()), 1..4),
+        traces in any::<bool>(),
+    ) {
+        thread_local! {
+            static GOOD: [(Folder, Vec<u8>, usize); 2] = {
+                let metrics = Folder::new();
+                let logs = Folder::new();
+                let paths = [sample_part(&metrics).0, rows::sample_logs(&logs)];
+                let [metrics_bytes, logs_bytes] = paths.each_ref().map(|path| std::fs::read(path).unwrap());
+                let tile_index_bytes = |folder: &Folder, path: &Path| {
+                    let tile = *folder.open(path).tiles().unwrap().last().unwrap();
+                    (tile.index_bytes + tile.hashes_bytes) as usize
+                };
+                let [metrics_index, logs_index] =
+                    [tile_index_bytes(&metrics, &paths[0]), tile_index_bytes(&logs, &paths[1])];
+                [(metrics, metrics_bytes, metrics_index), (logs, logs_bytes, logs_index)]
+            };
+        }
+        GOOD.with(|good| {
+            let (folder, bytes, tile_index_bytes) = &good[usize::from(traces)];
+            let path = folder.file("forged");
+            std::fs::write(&path, forged(bytes, *tile_index_bytes, &changes)).unwrap();
+            let Ok(part) = Part::open(&folder.fs, &path, &folder.cache) else {
+                return;
+            };
+            let matchers = [crate::matcher::Matcher::not_equal("instance", "host-3")];
+            if part.meta().signal == Signal::Metrics {
+                let _ = read_model(&part);
+                let _ = part.select(&matchers, crate::time::TimeRange::new(5, 90_000));
+                let _ = part.label_names(&matchers, crate::time::TimeRange::new(5, 90_000));
+                let _ = part.label_values("instance", &[], crate::time::TimeRange::ALL);
+            }
+            for filter in [
+                IndexFilter::Token("error".to_owned()),
+                IndexFilter::TraceId([3; 16]),
+                IndexFilter::Prefix { key: "attributes.k1".to_owned(), prefix: "v".to_owned() },
+            ] {
+                let _ = part.prune(&filter, crate::time::TimeRange::new(0, 10_000_000_000));
+            }
+            let _ = part.verify();
+        });
+    }
+}

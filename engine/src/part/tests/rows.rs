@@ -418,3 +418,20 @@ fn rows_out_of_order_are_refused() {
         assert!(writer.batch(&batch_of(Signal::Traces, &rows)).is_err());
     }
 }
+
+/// A part of logs with a bit of everything in its index.
+pub(super) fn sample_logs(folder: &Folder) -> PathBuf {
+    let rows: Vec<Row> = (0..3_000u32)
+        .map(|i| Row {
+            timestamp: i64::from(i) * 4_000_000,
+            service: format!("s{}", i % 3),
+            host: (i % 5) as u8,
+            severity: (i % 24) as i32,
+            body: format!("error {i} in part {}", i % 7),
+            attributes: format!("{{\"k1\":\"v{}\",\"k2\":{}}}", i % 11, i % 3),
+            trace: Some((i % 200) as u8),
+            span: i as u8,
+        })
+        .collect();
+    write_rows(folder, "logs", meta(Signal::Logs), &[batch_of(Signal::Logs, &rows)])
+}
