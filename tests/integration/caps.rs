@@ -68,7 +68,7 @@ fn a_hundred_of_a_hundred_and_fifty_series_pass_also_after_a_kill() {
     check(&server, start + 1.0);
     assert_eq!(
         server.metric(
-            "icecore_rejected_total",
+            "icecore_items_rejected_total",
             &["tenant=\"default\"", "reason=\"series_cap\""]
         ),
         50.0

@@ -99,7 +99,7 @@ fn a_log_record_and_every_kind_of_metric_read_back_exact() {
         &json!({"resourceLogs": [{"resource": resource(), "scopeLogs": [{"scope": scope(), "logRecords": [
             {"timeUnixNano": nanos(at), "observedTimeUnixNano": nanos(at), "severityNumber": 10, "severityText": "Information",
              "traceId": "5B8EFFF798038103D269B633813FC60C", "spanId": "EEE19B7EC3C1B174", "body": {"stringValue": "Example log record"}},
-            {"observedTimeUnixNano": nanos(at + 1.0), "eventName": "browser.page_view", "traceId": "00", "body": {"kvlistValue": {"values": [
+            {"observedTimeUnixNano": nanos(at + 1.0), "eventName": "browser.page_view", "traceId": "", "body": {"kvlistValue": {"values": [
                 {"key": "type", "value": {"intValue": 0}}, {"key": "url", "value": {"stringValue": "https://www.example.com"}}]}}},
         ]}]}]}),
     );
