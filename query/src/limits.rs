@@ -36,6 +36,8 @@ pub const PROMQL_THREADS_MAX: usize = 4;
 pub const PROMQL_ANNOTATIONS_MAX: usize = 10;
 /// Bytes of one statement at most.
 pub const SQL_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of one string in a statement at most: selected, it is written out for every row of a batch.
+pub const SQL_LITERAL_BYTES_MAX: usize = 4 * 1024;
 /// Tokens of one statement at most: room for an IN list of several thousand ids.
 pub const SQL_TOKENS_MAX: usize = 20_000;
 /// Operators of one statement at most. Each may become a level of the expression tree, and planners recurse over it.

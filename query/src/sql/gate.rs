@@ -6,8 +6,8 @@
 use super::error::{SqlError, SqlErrorCode};
 use super::lexer::{Lexer, Token};
 use crate::limits::{
-    SQL_BYTES_MAX, SQL_JOINS_MAX, SQL_NESTING_MAX, SQL_OPERATORS_MAX, SQL_SELECTS_MAX, SQL_SET_OPERATIONS_MAX,
-    SQL_TOKENS_MAX,
+    SQL_BYTES_MAX, SQL_JOINS_MAX, SQL_LITERAL_BYTES_MAX, SQL_NESTING_MAX, SQL_OPERATORS_MAX, SQL_SELECTS_MAX,
+    SQL_SET_OPERATIONS_MAX, SQL_TOKENS_MAX,
 };
 
 /// Words that add a level to an expression as operators do.
@@ -95,6 +95,9 @@ impl Shape {
             Token::Mark(b')' | b']' | b'}') => self.leave(false),
             Token::Mark(b',') if self.from_open => self.joins += 1,
             Token::Operator(_) => self.operators += 1,
+            Token::Text(text) if text.len() > SQL_LITERAL_BYTES_MAX => {
+                return Err(too_large("bytes in one string", text.len(), SQL_LITERAL_BYTES_MAX));
+            }
             Token::Word(word) => self.word(&word.to_ascii_lowercase()),
             _ => {}
         }

@@ -7,8 +7,8 @@ pub enum Token<'a> {
     Word(&'a str),
     /// A quoted name, without its outer quotes.
     Quoted(&'a str),
-    /// A string literal.
-    Text,
+    /// A string literal, without its outer quotes.
+    Text(&'a str),
     /// A number.
     Number,
     /// A run of operator characters, as written.
@@ -152,10 +152,7 @@ impl<'a> Lexer<'a> {
             return Ok(None);
         };
         let token = match byte {
-            b'\'' => {
-                self.quoted(b'\'', false, "a string")?;
-                Token::Text
-            }
+            b'\'' => Token::Text(self.quoted(b'\'', false, "a string")?),
             b'"' => Token::Quoted(self.quoted(b'"', false, "a quoted name")?),
             b'0'..=b'9' => {
                 self.number();
@@ -168,10 +165,7 @@ impl<'a> Lexer<'a> {
             b'A'..=b'Z' | b'a'..=b'z' | b'_' | 0x80.. => {
                 let word = self.word();
                 match (word, self.byte(self.at)) {
-                    ("e" | "E", Some(b'\'')) => {
-                        self.quoted(b'\'', true, "a string")?;
-                        Token::Text
-                    }
+                    ("e" | "E", Some(b'\'')) => Token::Text(self.quoted(b'\'', true, "a string")?),
                     _ => Token::Word(word),
                 }
             }

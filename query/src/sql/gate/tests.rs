@@ -76,6 +76,7 @@ fn bombs_are_refused_before_planning() {
         format!("select * from logs{}", repeated(" join logs on true", 40)),
         format!("select 1 in ({}1)", repeated("1,", 15_000)),
         format!("select '{}'", repeated("x", SQL_BYTES_MAX)),
+        format!("select '{}'", repeated("x", SQL_LITERAL_BYTES_MAX + 1)),
     ] {
         let head: String = statement.chars().take(60).collect();
         assert_eq!(code(&statement), Some(SqlErrorCode::StatementTooLarge), "{head}");
