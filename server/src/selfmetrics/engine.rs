@@ -4,7 +4,7 @@ use icecore_engine::Engine;
 use icecore_engine::ids::Signal;
 use icecore_engine::ledger::LedgerCounts;
 use icecore_engine::reason::Reason;
-use icecore_engine::stats::{EngineStats, FSYNC_SECONDS_BOUNDS, SignalStats, UpkeepStats};
+use icecore_engine::stats::{EngineStats, FSYNC_SECONDS_BOUNDS, SignalStats, UpkeepStats, WalStats};
 
 use super::exposition::{Exposition, FamilyKind};
 
@@ -218,81 +218,74 @@ fn disk(stats: &EngineStats, out: &mut Exposition) {
     }
 }
 
-fn log(stats: &EngineStats, out: &mut Exposition) {
+/// One number of the log: its family's name, kind and help, and where it stands.
+type LogColumn = (&'static str, FamilyKind, &'static str, fn(&WalStats) -> u64);
+
+const LOG: [LogColumn; 12] = {
     use FamilyKind::{Counter, Gauge};
-    let wal = &stats.wal;
-    let poisoned = u8::from(wal.poisoned.is_some());
-    let families: [(&str, FamilyKind, &str, f64); 12] = [
-        (
-            "icecore_wal_bytes",
-            Gauge,
-            "Bytes of the write-ahead log",
-            wal.bytes as f64,
-        ),
-        (
-            "icecore_wal_segments",
-            Gauge,
-            "Files of the write-ahead log",
-            wal.segments as f64,
-        ),
+    [
+        ("icecore_wal_bytes", Gauge, "Bytes of the write-ahead log", |wal| {
+            wal.bytes
+        }),
+        ("icecore_wal_segments", Gauge, "Files of the write-ahead log", |wal| {
+            wal.segments
+        }),
         (
             "icecore_wal_queue_bytes",
             Gauge,
             "Bytes that wait to be written",
-            wal.queue_bytes as f64,
+            |wal| wal.queue_bytes,
         ),
         (
             "icecore_wal_queue_records",
             Gauge,
             "Requests that wait to be written",
-            wal.queue_records as f64,
+            |wal| wal.queue_records,
         ),
         (
             "icecore_wal_refused_full_total",
             Counter,
             "Appends refused because the queue was full",
-            wal.refused_full as f64,
+            |wal| wal.refused_full,
         ),
         (
             "icecore_wal_refused_failed_total",
             Counter,
             "Appends refused because the log cannot be written",
-            wal.refused_poisoned as f64,
+            |wal| wal.refused_poisoned,
         ),
-        ("icecore_wal_groups_total", Counter, "Group commits", wal.groups as f64),
-        (
-            "icecore_wal_records_total",
-            Counter,
-            "Records written",
-            wal.records as f64,
-        ),
-        (
-            "icecore_wal_written_bytes_total",
-            Counter,
-            "Bytes written",
-            wal.written_bytes as f64,
-        ),
+        ("icecore_wal_groups_total", Counter, "Group commits", |wal| wal.groups),
+        ("icecore_wal_records_total", Counter, "Records written", |wal| {
+            wal.records
+        }),
+        ("icecore_wal_written_bytes_total", Counter, "Bytes written", |wal| {
+            wal.written_bytes
+        }),
         (
             "icecore_wal_sealed_by_error_total",
             Counter,
             "Segments given up after a write or sync error",
-            wal.sealed_by_error as f64,
+            |wal| wal.sealed_by_error,
         ),
         (
             "icecore_wal_unsynced_at_error_total",
             Counter,
             "Records acknowledged before a sync that then failed",
-            wal.unsynced_at_error as f64,
+            |wal| wal.unsynced_at_error,
         ),
         (
             "icecore_wal_failed",
             Gauge,
             "1 while the log cannot be written and ingest is refused",
-            f64::from(poisoned),
+            |wal| u64::from(wal.poisoned.is_some()),
         ),
-    ];
-    for (name, kind, help, value) in families {
-        out.single(name, kind, help, value);
+    ]
+};
+
+fn log(stats: &EngineStats, out: &mut Exposition) {
+    let wal = &stats.wal;
+    for (name, kind, help, value) in LOG {
+        out.single(name, kind, help, value(wal) as f64);
     }
     out.family(
         "icecore_wal_fsync_seconds",

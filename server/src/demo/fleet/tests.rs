@@ -35,12 +35,9 @@ fn every_span_lies_within_its_parent_of_the_same_trace() {
 fn every_service_works_and_some_requests_fail() {
     let steps = steps(1, 100);
     let spans = || steps.iter().flat_map(|step| &step.spans);
-    for number in 0..SERVICES.len() {
-        assert!(
-            spans().any(|span| span.server && span.service == number),
-            "{}",
-            SERVICES[number].name
-        );
+    for (number, service) in SERVICES.iter().enumerate() {
+        let works = spans().any(|span| span.server && span.service == number);
+        assert!(works, "{}", service.name);
     }
     let failed = spans().filter(|span| span.failed).count();
     assert!(failed > 0 && failed * 10 < spans().count());

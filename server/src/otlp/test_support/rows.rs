@@ -49,7 +49,7 @@ fn value(parsed: &jiter::JsonValue<'_>) -> Value {
             let members = members.iter().map(|(key, member)| (key.to_string(), value(member)));
             Value::Object(members.collect())
         }
-        other => unimplemented!("{other:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -74,6 +74,6 @@ fn cell(column: &dyn Array, row: usize) -> Value {
             let elements = elements.as_struct();
             (0..elements.len()).map(|element| object(elements, element)).collect()
         }
-        other => unimplemented!("{other}"),
+        other => panic!("{other}"),
     }
 }
