@@ -237,6 +237,10 @@ impl Core {
 
     /// Whether no part under a void is left, durably: without the void such a part would be served again.
     fn rows_are_gone(&self, dir: &Path, void: LsnRange) -> Result<bool, UpkeepError> {
+        // A person may have removed the folder.
+        if !self.fs.exists(dir).map_err(at(dir))? {
+            return Ok(true);
+        }
         let left = self.fs.list(dir).map_err(at(dir))?.iter().any(
             |entry| matches!(PartitionFile::parse(&entry.name), Some(PartitionFile::Part(part)) if void.covers(part)),
         );

@@ -10,7 +10,8 @@ use crate::store::{Row, Store};
 
 const DAY_S: i64 = 86_400;
 pub(crate) const NOW_S: i64 = 1_795_651_200 + 3_600;
-pub(crate) const RETENTION_DAYS: i64 = 3;
+/// Yesterday's rows are taken, and gone when a day has passed.
+pub(crate) const RETENTION_S: i64 = 25 * 3_600;
 
 /// One step.
 #[derive(Debug, Clone)]
@@ -99,11 +100,11 @@ struct Draw {
 
 impl Draw {
     fn step(&mut self, dice: &mut SmallRng) -> Step {
-        match dice.random_range(0..12) {
+        match dice.random_range(0..14) {
             0..=6 => self.append(dice),
-            7 => Step::Flush,
-            8 => Step::Compact,
-            9 => {
+            7 | 8 => Step::Flush,
+            9 => Step::Compact,
+            10 | 11 => {
                 self.now_s += DAY_S;
                 Step::Day
             }
@@ -246,7 +247,7 @@ fn apply(model: &mut Model, step: &Step, now_s: i64) {
                 model.write(identity, value);
             }
         }
-        Step::Day => model.drop_windows(now_s - RETENTION_DAYS * DAY_S),
+        Step::Day => model.drop_windows(now_s - RETENTION_S),
         Step::Flush | Step::Compact | Step::Reopen => {}
     }
 }

@@ -25,9 +25,9 @@ use history::History;
 use store::Store;
 
 /// Histories in an ordinary run.
-const SEEDS: u64 = 4;
+const SEEDS: u64 = 6;
 /// Every so many crash points of an ordinary run are tried, beginning with another one for each seed.
-const STRIDE: u64 = 11;
+const STRIDE: u64 = 7;
 
 fn seeds() -> (u64, u64) {
     match std::env::var("ICECORE_CRASH_SEEDS")

@@ -16,7 +16,7 @@ use icecore_engine::time::{TimeRange, TimestampNs, Window};
 use icecore_engine::{Engine, EngineOptions, PerSignal};
 use icecore_wal::fs::{Fs, SimFs};
 
-use crate::history::{NOW_S, Progress, RETENTION_DAYS};
+use crate::history::{NOW_S, Progress, RETENTION_S};
 use crate::model::{Found, Identity, Model};
 
 /// How many of the signals take part.
@@ -91,7 +91,7 @@ impl Store {
             memory_bytes_max: 32 << 20,
             wal_segment_bytes: Some(16 << 10),
             wal_bytes_max: 64 << 10,
-            retention: PerSignal::all(Duration::from_secs(RETENTION_DAYS as u64 * 86_400)),
+            retention: PerSignal::all(Duration::from_secs(RETENTION_S as u64)),
             ..EngineOptions::default()
         };
         let fs = Arc::clone(&self.fs) as Arc<dyn Fs>;
