@@ -13,6 +13,7 @@
 
 pub use icecore_engine::Engine;
 pub use icecore_engine::options::{EngineOptions, PerSignal, SyncPolicy, TenantOptions};
+pub use icecore_engine::schema::Temporality;
 pub use icecore_engine::{
     batch, clock, histogram, ids, labels, matcher, options, outcome, reason, snapshot, stats, time,
 };

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::{TimeBounds, add_note};
 use crate::budget::{BudgetExceeded, Reservation};
@@ -180,6 +181,23 @@ impl MetricsBatch {
             Some(series) => Slot(series),
             None => self.series_unknown(arrival_key, labels),
         }
+    }
+
+    /// The series of a metric name and labels, for callers that have them as texts: their bytes are the arrival key.
+    pub fn labelled(&mut self, metric: &str, labels: &[(&str, &str)]) -> Slot {
+        let mut hasher = Xxh3::with_seed(self.arrival_seed());
+        for text in [metric]
+            .into_iter()
+            .chain(labels.iter().flat_map(|(name, value)| [*name, *value]))
+        {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        }
+        self.series(hasher.digest128(), |builder| {
+            builder.metric(metric);
+            labels.iter().for_each(|(name, value)| builder.label(name, value));
+            Ok(())
+        })
     }
 
     #[cold]
