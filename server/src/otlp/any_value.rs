@@ -83,6 +83,7 @@ pub type RawAttribute<'a> = (&'a [u8], &'a [u8]);
 pub type RawAttributes<'a> = SmallVec<[RawAttribute<'a>; 16]>;
 
 /// Splits a `KeyValue` message.
+#[inline]
 pub fn key_value<'a>(message: &'a [u8], oddities: &mut Oddities) -> Result<RawAttribute<'a>, WireError> {
     let mut fields = Fields::of(message);
     let (mut key, mut value): RawAttribute<'a> = (&[], &[]);
@@ -98,6 +99,7 @@ pub fn key_value<'a>(message: &'a [u8], oddities: &mut Oddities) -> Result<RawAt
 }
 
 /// Text of wire bytes; bad UTF-8 is replaced and counted.
+#[inline]
 pub fn text<'a>(bytes: &'a [u8], oddities: &mut Oddities) -> Cow<'a, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
@@ -109,12 +111,16 @@ pub fn text<'a>(bytes: &'a [u8], oddities: &mut Oddities) -> Cow<'a, str> {
 }
 
 /// Sorts by key and keeps the last of equal keys.
+#[inline]
 pub fn sort_unique(attributes: &mut RawAttributes<'_>, oddities: &mut Oddities) {
     if attributes.is_sorted_by(|a, b| a.0 < b.0) {
         return;
     }
     let before = attributes.len();
     attributes.sort_by(|a, b| a.0.cmp(b.0));
+    if attributes.is_sorted_by(|a, b| a.0 < b.0) {
+        return;
+    }
     attributes.reverse();
     attributes.dedup_by(|later, kept| later.0 == kept.0);
     attributes.reverse();
@@ -158,6 +164,7 @@ pub enum AnyValue<'a> {
 
 impl<'a> AnyValue<'a> {
     /// Reads an `AnyValue` message: of several fields the last holds.
+    #[inline]
     pub fn read(message: &'a [u8], oddities: &mut Oddities) -> Result<Self, WireError> {
         let mut fields = Fields::of(message);
         let mut value = Self::Empty;
@@ -242,6 +249,7 @@ fn push_object(
     Ok(())
 }
 
+#[inline]
 fn push_member(
     out: &mut String,
     key: &[u8],

@@ -38,7 +38,7 @@ pub(super) enum Member {
 /// The key of a member series, from its point's key: different members of one point never collide.
 #[inline]
 pub(super) fn member(point: u128, member: Member) -> u128 {
-    let (tag, bits) = match member {
+    let (tag, bits): (u64, u64) = match member {
         Member::Bucket(bits) => (1, bits),
         Member::Quantile(bits) => (2, bits),
         Member::Sum => (3, 0),
@@ -47,7 +47,22 @@ pub(super) fn member(point: u128, member: Member) -> u128 {
         Member::Max => (6, 0),
         Member::Info => (7, 0),
     };
-    point ^ (u128::from(bits) << 8 | tag).wrapping_mul(SPREAD)
+    // Both halves are spread over all their bits, because a table uses only some of them; the upper one alone tells the
+    // bits, and with it the lower one tells the tag.
+    let low = spread(bits ^ tag);
+    let high = spread(bits.rotate_left(32));
+    point ^ (u128::from(high) << 64 | u128::from(low))
+}
+
+/// A bijection that lets each bit decide half of the others.
+#[inline]
+fn spread(mut bits: u64) -> u64 {
+    const FACTOR: u64 = 0x9fb2_1c65_1e98_df25;
+    bits ^= bits.rotate_left(49) ^ bits.rotate_left(24);
+    bits = bits.wrapping_mul(FACTOR);
+    bits ^= bits >> 35;
+    bits = bits.wrapping_mul(FACTOR);
+    bits ^ bits >> 28
 }
 
 /// The repeated field of a message that holds its attributes: where it lies, without looking inside.

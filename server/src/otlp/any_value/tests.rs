@@ -147,3 +147,10 @@ fn a_resource_member_of_the_senders_never_looks_like_one_of_ours() {
     push_resource_members(&mut out, &mut attributes, &mut Oddities::default()).unwrap();
     assert_eq!(out, "{\"$$schema_url\":\"x\",\"a\":null");
 }
+
+#[test]
+fn integers_of_every_length() {
+    for value in [0, 7, -7, 10, 99, 100, i64::MAX, i64::MIN, 1_000_000_007] {
+        assert_eq!(json(Value::IntValue(value)), value.to_string());
+    }
+}
