@@ -164,6 +164,7 @@ pub(crate) fn start_server(settings: &Settings) -> Result<RunningServer, StartEr
         counters: Arc::new(Counters::default()),
         stop: stop.clone(),
     });
+    network.spawn(allocator::release_until(stop.clone()));
     let connections = TaskTracker::new();
     let acceptor = Acceptor {
         stop: stop.clone(),
