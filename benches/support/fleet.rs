@@ -4,40 +4,40 @@ use prost::Message;
 
 /// A remote-write 1.0 request, as its specification numbers the fields.
 #[derive(Clone, PartialEq, Message)]
-pub struct WriteRequest {
+pub(crate) struct WriteRequest {
     #[prost(message, repeated, tag = "1")]
-    pub timeseries: Vec<TimeSeries>,
+    pub(crate) timeseries: Vec<TimeSeries>,
 }
 
 /// One series of a request.
 #[derive(Clone, PartialEq, Message)]
-pub struct TimeSeries {
+pub(crate) struct TimeSeries {
     #[prost(message, repeated, tag = "1")]
-    pub labels: Vec<Label>,
+    pub(crate) labels: Vec<Label>,
     #[prost(message, repeated, tag = "2")]
-    pub samples: Vec<Sample>,
+    pub(crate) samples: Vec<Sample>,
 }
 
 /// One label.
 #[derive(Clone, PartialEq, Message)]
-pub struct Label {
+pub(crate) struct Label {
     #[prost(string, tag = "1")]
-    pub name: String,
+    pub(crate) name: String,
     #[prost(string, tag = "2")]
-    pub value: String,
+    pub(crate) value: String,
 }
 
 /// One sample.
 #[derive(Clone, PartialEq, Message)]
-pub struct Sample {
+pub(crate) struct Sample {
     #[prost(double, tag = "1")]
-    pub value: f64,
+    pub(crate) value: f64,
     #[prost(int64, tag = "2")]
-    pub timestamp: i64,
+    pub(crate) timestamp: i64,
 }
 
 /// Seconds between two scrapes.
-pub const INTERVAL_S: i64 = 15;
+pub(crate) const INTERVAL_S: i64 = 15;
 
 fn label(name: &str, value: impl Into<String>) -> Label {
     Label {
@@ -57,7 +57,7 @@ fn value(number: usize, step: i64) -> f64 {
 }
 
 /// One scrape of one host as a remote-write body, before compression.
-pub fn scrape(host: usize, series_per_host: usize, step: i64, first_ms: i64) -> Vec<u8> {
+pub(crate) fn scrape(host: usize, series_per_host: usize, step: i64, first_ms: i64) -> Vec<u8> {
     let timeseries = (0..series_per_host)
         .map(|number| TimeSeries {
             labels: vec![
