@@ -23,8 +23,10 @@ pub(crate) struct App {
     pub(crate) sql: SqlEngine,
     pub(crate) translation: Translation,
     pub(crate) tokens: Tokens,
-    pub(crate) ingest: Pool,
-    pub(crate) queries: Pool,
+    pub(crate) ingest_places: Pool,
+    /// PromQL and what goes with it; apart from SQL, so that a dashboard never waits for a report.
+    pub(crate) promql_places: Pool,
+    pub(crate) sql_places: Pool,
     pub(crate) counters: Arc<Counters>,
     /// Cancelled when the server is told to stop.
     pub(crate) stop: CancellationToken,

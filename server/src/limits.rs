@@ -27,7 +27,7 @@ pub const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(60);
 pub const INGEST_CONCURRENCY_MAX: usize = 16;
 /// An ingest request that finds no free place within this time is refused as retryable.
 pub const INGEST_WAIT_MAX: Duration = Duration::from_secs(5);
-/// Queries that run at one time.
+/// Questions that run at one time, of PromQL and of SQL each.
 pub const QUERY_CONCURRENCY_MAX: usize = 8;
 /// A query that finds no free place within this time is refused as retryable.
 pub const QUERY_WAIT_MAX: Duration = Duration::from_secs(10);

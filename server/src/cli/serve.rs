@@ -10,7 +10,7 @@ use icecore_engine::Engine;
 use icecore_query::promql::{PromqlEngine, PromqlOptions};
 use icecore_query::sql::{SqlEngine, SqlOptions};
 use tokio::net::TcpListener;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -78,6 +78,28 @@ pub(crate) fn start_logging(filter: &str) {
         .try_init();
 }
 
+/// Opens the data folder and what answers over it.
+fn app(settings: &Settings, tokens: Tokens, network: &Handle, queries: &Handle) -> Result<Arc<App>, StartError> {
+    let engine = Engine::open(&settings.data_dir, settings.engine_options()).map_err(|error| StartError::Open {
+        path: settings.data_dir.display().to_string(),
+        reason: error.to_string(),
+    })?;
+    let engine = Arc::new(engine);
+    let query_places = |name| Pool::new(name, queries.clone(), QUERY_CONCURRENCY_MAX, QUERY_WAIT_MAX);
+    Ok(Arc::new(App {
+        sql: sql_engine(&engine, settings)?,
+        promql: PromqlEngine::new(Arc::clone(&engine), PromqlOptions::default()),
+        engine,
+        translation: Translation::new(TranslationOptions::default()),
+        tokens,
+        ingest_places: Pool::new("ingest", network.clone(), INGEST_CONCURRENCY_MAX, INGEST_WAIT_MAX),
+        promql_places: query_places("promql"),
+        sql_places: query_places("sql"),
+        counters: Arc::new(Counters::default()),
+        stop: CancellationToken::new(),
+    }))
+}
+
 /// Statements spill into the data folder's place for what may be lost.
 fn sql_engine(engine: &Arc<Engine>, settings: &Settings) -> Result<SqlEngine, StartError> {
     let options = SqlOptions {
@@ -142,28 +164,8 @@ pub(crate) fn start_server(settings: &Settings) -> Result<RunningServer, StartEr
         .collect::<Result<Vec<_>, _>>()?;
     let grpc = bind(&network, settings.grpc_listen)?;
 
-    let engine = Engine::open(&settings.data_dir, settings.engine_options()).map_err(|error| StartError::Open {
-        path: settings.data_dir.display().to_string(),
-        reason: error.to_string(),
-    })?;
-    let engine = Arc::new(engine);
-    let stop = CancellationToken::new();
-    let app = Arc::new(App {
-        sql: sql_engine(&engine, settings)?,
-        promql: PromqlEngine::new(Arc::clone(&engine), PromqlOptions::default()),
-        engine,
-        translation: Translation::new(TranslationOptions::default()),
-        tokens,
-        ingest: Pool::new(
-            "ingest",
-            network.handle().clone(),
-            INGEST_CONCURRENCY_MAX,
-            INGEST_WAIT_MAX,
-        ),
-        queries: Pool::new("query", queries.handle().clone(), QUERY_CONCURRENCY_MAX, QUERY_WAIT_MAX),
-        counters: Arc::new(Counters::default()),
-        stop: stop.clone(),
-    });
+    let app = app(settings, tokens, network.handle(), queries.handle())?;
+    let stop = app.stop.clone();
     network.spawn(allocator::release_until(stop.clone()));
     let connections = TaskTracker::new();
     let acceptor = Acceptor {

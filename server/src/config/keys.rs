@@ -230,3 +230,6 @@ pub(crate) fn suggestion(name: &str, per_tenant: bool) -> Option<String> {
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, key)| key.name.replace('-', "_"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,7 +47,7 @@ async fn act<T: Send + 'static>(
     let started = Instant::now();
     let engine = Arc::clone(&app.engine);
     let done = app
-        .queries
+        .sql_places
         .runtime()
         .spawn_blocking(move || action(&engine).map(drop))
         .await;

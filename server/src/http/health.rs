@@ -16,7 +16,7 @@ use crate::selfmetrics;
 
 /// Open to all, on every listener: a load balancer has no token.
 pub(super) fn routes() -> Router<Arc<App>> {
-    let mut router = Router::new();
+    let mut router = Router::new().route("/", get(front_page));
     for path in ["/live", "/livez", "/health", "/-/healthy"] {
         router = router.route(path, get(live));
     }
@@ -29,6 +29,21 @@ pub(super) fn routes() -> Router<Arc<App>> {
 /// `/metrics` names tenants, so it needs a token where tokens are set.
 pub(super) fn metrics_route() -> Router<Arc<App>> {
     Router::new().route("/metrics", get(metrics))
+}
+
+/// For who opens the address in a browser.
+async fn front_page() -> &'static str {
+    concat!(
+        "Icecore ",
+        env!("CARGO_PKG_VERSION"),
+        "\n\n",
+        "POST /v1/metrics /v1/logs /v1/traces   OTLP\n",
+        "POST /api/v1/write                     Prometheus remote write\n",
+        "POST /api/v1/sql                       SQL\n",
+        "GET  /api/v1/query?query=up            PromQL, as Prometheus answers it\n",
+        "GET  /metrics                          what the server says of itself\n",
+        "GET  /ready /live                      health\n",
+    )
 }
 
 async fn live() -> &'static str {

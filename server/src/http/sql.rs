@@ -76,7 +76,7 @@ async fn answer(app: &Arc<App>, headers: &HeaderMap, body: &[u8]) -> Result<Resp
              application/vnd.apache.arrow.stream or application/vnd.apache.parquet: accept one of them",
         )
     })?;
-    let place = app.queries.place().await?;
+    let place = app.sql_places.place().await?;
     let reservation = app
         .engine
         .budget()
@@ -84,7 +84,7 @@ async fn answer(app: &Arc<App>, headers: &HeaderMap, body: &[u8]) -> Result<Resp
         .map_err(Refusal::from)?;
     let for_work = Arc::clone(app);
     // On the query runtime, so that a statement's work never takes a thread from the connections.
-    let written = app.queries.runtime().spawn(async move {
+    let written = app.sql_places.runtime().spawn(async move {
         let written = run(&for_work, tenant, question, format, reservation).await;
         drop(place);
         written

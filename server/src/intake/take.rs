@@ -47,7 +47,9 @@ pub(crate) async fn take(
 /// The same for a body that is read already; `skip` bytes at its begin are not the message's.
 pub(crate) async fn take_bytes(app: &Arc<App>, export: Export, body: Body, skip: usize) -> Result<Outcome, Refusal> {
     let for_work = Arc::clone(app);
-    app.ingest.run(move || store(&for_work, &export, body, skip)).await?
+    app.ingest_places
+        .run(move || store(&for_work, &export, body, skip))
+        .await?
 }
 
 /// Batches that a forgotten series made stale are built again this often before the sender is asked to come again.

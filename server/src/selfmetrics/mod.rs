@@ -23,7 +23,7 @@ pub(crate) fn render(app: &App) -> String {
 }
 
 fn pools(app: &App, out: &mut Exposition) {
-    let pools = [&app.ingest, &app.queries];
+    let pools = [&app.ingest_places, &app.promql_places, &app.sql_places];
     out.family(
         "icecore_work_running",
         FamilyKind::Gauge,

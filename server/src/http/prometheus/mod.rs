@@ -80,7 +80,7 @@ async fn answer(
     ask: impl FnOnce(&PromqlEngine) -> Result<String, PromqlError> + Send + 'static,
 ) -> Answer {
     let engine = app.promql.clone();
-    Ok(app.queries.run(move || ask(&engine)).await??)
+    Ok(app.promql_places.run(move || ask(&engine)).await??)
 }
 
 /// Tells a query that nobody waits for its answer any more, when the request's future is dropped.
