@@ -19,7 +19,7 @@ def duck(folder, signal, select):
     pattern = f"{folder}/data/*/*/signal={signal}/*/*.parquet"
     if not glob.glob(pattern):
         return None
-    return duckdb.sql(f"select {select} from read_parquet('{pattern}', union_by_name=true)").fetchone()
+    return duckdb.sql(f"select {select} from read_parquet('{pattern}', union_by_name=true)").fetchall()[0]
 
 
 def arrow_rows(folder, signal):

@@ -145,7 +145,7 @@ fn a_log_record_and_every_kind_of_metric_read_back_exact() {
         for (series, value) in [
             (r#"my_counter_total{my_attr="some value",job="my.service"}"#, 5.0),
             (r#"my_gauge_ratio{service_name="my.service"}"#, 10.0),
-            (r#"my_histogram_seconds_bucket{le="1.0"}"#, 1.0),
+            (r#"my_histogram_seconds_bucket{le="1"}"#, 1.0),
             (r#"my_histogram_seconds_bucket{le="+Inf"}"#, 2.0),
             ("my_histogram_seconds_sum", 2.0),
             ("my_histogram_seconds_count", 2.0),
