@@ -1,7 +1,11 @@
 //! Parts of metrics: writing one as a flush does, merging several, opening, selecting and reading. One series has 8 samples
 //! in a flushed part (two minutes of 15 s), as a busy head has.
 
-#![allow(clippy::expect_used, reason = "a bench that cannot go on stops")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a bench that cannot go on stops"
+)]
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};

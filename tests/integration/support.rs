@@ -219,11 +219,11 @@ fn parse(raw: &[u8]) -> Option<Answer> {
     };
     if answer.header("transfer-encoding") == Some("chunked") {
         answer.body = unchunk(&answer.body)?;
-    } else if let Some(length) = answer
-        .header("content-length")
-        .and_then(|text| text.parse::<usize>().ok())
-    {
-        if answer.body.len() < length {
+    } else {
+        let length = answer
+            .header("content-length")
+            .and_then(|text| text.parse::<usize>().ok());
+        if length.is_some_and(|length| answer.body.len() < length) {
             return None;
         }
     }

@@ -189,9 +189,12 @@ struct Model {
     points: u64,
 }
 
+/// The labels of a point's series as canonical text, with one label more where the series wants it.
+type LabelsOf<'m> = dyn Fn(Option<(&str, String)>) -> String + 'm;
+
 /// The family of a point: everything but what a member series adds.
 struct Family<'m> {
-    labels: &'m dyn Fn(Option<(&str, String)>) -> String,
+    labels: &'m LabelsOf<'m>,
     name: &'m str,
     tail: String,
     stale: bool,
