@@ -10,29 +10,44 @@
 //! | `selfmetrics` | `/metrics` |
 //! | `demo` | a simulated fleet whose answers are known |
 //!
+//! Without the feature `transport` only the first row is compiled.
+//!
 //! The server is thin: it has no query semantics, no durable state and no file of its own but configuration.
 
+#[cfg(feature = "transport")]
 mod app;
+#[cfg(feature = "transport")]
 mod auth;
+#[cfg(feature = "transport")]
 mod cli;
+#[cfg(feature = "transport")]
 mod config;
+#[cfg(feature = "transport")]
 mod demo;
+#[cfg(feature = "transport")]
 mod grpc;
+#[cfg(feature = "transport")]
 mod http;
+#[cfg(feature = "transport")]
 mod intake;
 pub mod limits;
 pub mod otlp;
+#[cfg(feature = "transport")]
 mod pool;
 pub mod protobuf;
 pub mod remote_write;
+#[cfg(feature = "transport")]
 mod selfmetrics;
+#[cfg(feature = "transport")]
 mod signals;
+#[cfg(feature = "transport")]
 mod tenant;
-#[cfg(test)]
+#[cfg(all(test, feature = "transport"))]
 mod testing;
 pub mod translate;
 
 /// Runs the command that the process was started with; what it returns is the process's exit code.
+#[cfg(feature = "transport")]
 pub fn main() -> std::process::ExitCode {
     cli::run(std::env::args_os())
 }
