@@ -36,6 +36,8 @@ pub(crate) struct Sample {
     pub(crate) timestamp: i64,
 }
 
+/// Series of one metric on one host, as `node_cpu_seconds_total` has them.
+pub(crate) const SERIES_PER_METRIC: usize = 100;
 /// Seconds between two scrapes.
 pub(crate) const INTERVAL_S: i64 = 15;
 
@@ -61,8 +63,11 @@ pub(crate) fn scrape(host: usize, series_per_host: usize, step: i64, first_ms: i
     let timeseries = (0..series_per_host)
         .map(|number| TimeSeries {
             labels: vec![
-                label("__name__", format!("node_metric_{:03}_total", number / 8)),
-                label("cpu", (number % 8).to_string()),
+                label(
+                    "__name__",
+                    format!("node_metric_{:03}_total", number / SERIES_PER_METRIC),
+                ),
+                label("cpu", (number % SERIES_PER_METRIC).to_string()),
                 label("instance", format!("host-{host:04}:9100")),
                 label("job", "node"),
             ],
