@@ -1,7 +1,7 @@
 //! A series' identity: its metric name and its labels in one canonical text, built once when the series is first seen.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use serde::Deserializer as _;
@@ -207,28 +207,52 @@ impl LabelsBuilder {
     }
 }
 
-/// Appends `text` as a JSON string in the one form that keys use: only `"`, `\` and controls are escaped.
+/// Appends `text` as a JSON string in the one form that Icecore writes: only `"`, `\` and controls are escaped.
+#[inline]
 pub fn push_json_string(out: &mut String, text: &str) {
     out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if (c as u32) < 0x20 => {
-                out.push_str("\\u00");
-                out.extend(
-                    [c as u32 / 16, c as u32 % 16]
-                        .into_iter()
-                        .filter_map(|digit| char::from_digit(digit, 16)),
-                );
-            }
-            c => out.push(c),
+    push_json_escaped(out, text);
+    out.push('"');
+}
+
+/// Appends the inside of a JSON string.
+#[inline]
+pub fn push_json_escaped(out: &mut String, text: &str) {
+    // Almost all texts need none, and one pass without a branch tells it many bytes at a time.
+    if !text.bytes().fold(false, |any, byte| any | needs_escape(byte)) {
+        out.push_str(text);
+        return;
+    }
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(needs_escape) {
+        let (plain, tail) = rest.split_at(at);
+        out.push_str(plain);
+        let mut chars = tail.chars();
+        if let Some(c) = chars.next() {
+            push_escape(out, c);
+        }
+        rest = chars.as_str();
+    }
+    out.push_str(rest);
+}
+
+#[inline]
+fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+fn push_escape(out: &mut String, c: char) {
+    match c {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        c => {
+            // Writing to a string does not fail.
+            let _ = write!(out, "\\u{:04x}", c as u32);
         }
     }
-    out.push('"');
 }
 
 /// Why a set of labels names no series.

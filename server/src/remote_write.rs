@@ -6,13 +6,12 @@
 mod histogram;
 
 use icecore_engine::batch::{ExemplarRow, MetricsBatch, Slot};
-use icecore_engine::labels::LabelsBuilder;
+use icecore_engine::labels::{LabelsBuilder, push_json_string};
 use icecore_engine::metadata::MetricKind;
 use icecore_engine::reason::{Reason, Reject};
 use icecore_engine::schema::Temporality;
 
 use crate::otlp::arrival::{self, AttributeRun};
-use crate::otlp::json_text::push_string;
 use crate::otlp::{DecodeError, Decoded};
 use crate::protobuf::{Fields, WireError};
 
@@ -240,9 +239,9 @@ fn push_member(json: &mut String, name: &str, value: &str) {
     if json.len() > 1 {
         json.push(',');
     }
-    push_string(json, name);
+    push_json_string(json, name);
     json.push(':');
-    push_string(json, value);
+    push_json_string(json, value);
 }
 
 /// Sets what is not set yet; whether it did.

@@ -4,9 +4,10 @@
 
 use std::borrow::Cow;
 
+use icecore_engine::labels::{push_json_escaped, push_json_string};
 use smallvec::SmallVec;
 
-use super::json_text::{push_bytes, push_double, push_escaped, push_integer, push_string};
+use super::json_text::{push_bytes, push_double, push_integer};
 use crate::otlp::limits::ANY_VALUE_DEPTH_MAX;
 use crate::protobuf::{Fields, WireError};
 
@@ -193,7 +194,7 @@ fn push_nested(out: &mut String, message: &[u8], depth_left: usize, oddities: &m
     let depth_left = depth_left.checked_sub(1).ok_or(ValueError::TooDeep)?;
     match AnyValue::read(message, oddities)? {
         AnyValue::Empty => out.push_str("null"),
-        AnyValue::Text(bytes) => push_string(out, &text(bytes, oddities)),
+        AnyValue::Text(bytes) => push_json_string(out, &text(bytes, oddities)),
         AnyValue::Bool(value) => out.push_str(if value { "true" } else { "false" }),
         AnyValue::Integer(value) => push_integer(out, value),
         AnyValue::Double(value) => push_double(out, value),
@@ -262,7 +263,7 @@ fn push_member(
     if escape_dollar && key.first() == Some(&b'$') {
         out.push('$');
     }
-    push_escaped(out, &text(key, oddities));
+    push_json_escaped(out, &text(key, oddities));
     out.push_str("\":");
     push_nested(out, value, depth_left, oddities)
 }

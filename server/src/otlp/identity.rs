@@ -1,10 +1,11 @@
 //! Resources and scopes as JSON: who sent a log record or a span. Written once for all their items.
 
+use icecore_engine::labels::push_json_string;
+
 use super::any_value::{
     AnyValue, Oddities, RawAttributes, ValueError, key_value, label_text, push_attributes, push_resource_members, text,
 };
 use super::envelope::next_of;
-use super::json_text::push_string;
 use crate::protobuf::{Fields, WireError};
 use crate::translate::SERVICE_NAME;
 
@@ -103,7 +104,7 @@ fn push_entity(out: &mut String, message: &[u8], oddities: &mut Oddities) -> Res
         if !list.is_empty() {
             push_key(out, key);
             push_list(out, &list, |out, element| {
-                push_string(out, &text(element, oddities));
+                push_json_string(out, &text(element, oddities));
                 Ok::<_, WireError>(())
             })?;
         }
@@ -134,14 +135,14 @@ fn push_key(out: &mut String, key: &str) {
     if !out.ends_with('{') {
         out.push(',');
     }
-    push_string(out, key);
+    push_json_string(out, key);
     out.push(':');
 }
 
 fn push_text(out: &mut String, key: &str, value: &[u8], oddities: &mut Oddities) {
     if !value.is_empty() {
         push_key(out, key);
-        push_string(out, &text(value, oddities));
+        push_json_string(out, &text(value, oddities));
     }
 }
 

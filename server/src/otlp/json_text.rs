@@ -1,57 +1,10 @@
-//! JSON text in the one form that Icecore stores: strings, numbers and bytes, appended to a buffer that is reused.
+//! JSON text of numbers and bytes in the one form that Icecore stores, appended to a buffer that is reused. Strings have
+//! theirs in the engine, beside the keys of series.
 
 use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-
-/// Appends a JSON string: only `"`, `\` and control characters are escaped, as in series keys.
-#[inline]
-pub(crate) fn push_string(out: &mut String, text: &str) {
-    out.push('"');
-    push_escaped(out, text);
-    out.push('"');
-}
-
-/// Appends the inside of a JSON string.
-#[inline]
-pub(crate) fn push_escaped(out: &mut String, text: &str) {
-    // Almost all texts need none, and one pass without a branch tells it many bytes at a time.
-    if !text.bytes().fold(false, |any, byte| any | needs_escape(byte)) {
-        out.push_str(text);
-        return;
-    }
-    let mut rest = text;
-    while let Some(at) = rest.bytes().position(needs_escape) {
-        let (plain, tail) = rest.split_at(at);
-        out.push_str(plain);
-        let mut chars = tail.chars();
-        if let Some(c) = chars.next() {
-            push_escape(out, c);
-        }
-        rest = chars.as_str();
-    }
-    out.push_str(rest);
-}
-
-#[inline]
-fn needs_escape(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
-}
-
-fn push_escape(out: &mut String, c: char) {
-    match c {
-        '"' => out.push_str("\\\""),
-        '\\' => out.push_str("\\\\"),
-        '\n' => out.push_str("\\n"),
-        '\r' => out.push_str("\\r"),
-        '\t' => out.push_str("\\t"),
-        c => {
-            // Writing to a string does not fail.
-            let _ = write!(out, "\\u{:04x}", c as u32);
-        }
-    }
-}
 
 /// Appends an integer.
 pub(crate) fn push_integer(out: &mut String, value: i64) {
